@@ -1,0 +1,32 @@
+"""Deep learning where a model is a string diagram: compose it, draw it, compile it.
+
+This page is the table of contents; each name says in its docstring what it is, with an example.
+"""
+
+from .backends import Compiled, compile, export, to_jax
+from .categories import Init, Para, ParalensError, Param
+from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "B",
+    "Box",
+    "C",
+    "Compiled",
+    "Diagram",
+    "Graph",
+    "Init",
+    "Key",
+    "Para",
+    "ParalensError",
+    "Param",
+    "R",
+    "Ty",
+    "Z",
+    "compile",
+    "diagram",
+    "export",
+    "from_jax",
+    "to_jax",
+]

@@ -1,0 +1,193 @@
+"""Out to JAX: a diagram as a plain function, and as a compiled program.
+
+`to_jax` is the functor into JAX's category of array functions; composing, copying and discarding
+go to calling, using twice and ignoring. `compile` hands its image to XLA. A `Para` becomes a
+function of a nested dict of parameters and the data.
+
+>>> f = to_jax(from_jax(lambda x: x * 2.0, R(3)))
+>>> f(jnp.arange(3.0))
+Array([0., 2., 4.], dtype=float32)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import jax
+
+from ..categories.errors import InputError
+from ..categories.para import Para
+from ..diagrams.diagram import Diagram
+from ..diagrams.emit import evaluate
+from ..diagrams.jaxpr import aval
+from ..diagrams.types import Ty, dtype_name
+
+__all__ = ["Compiled", "compile", "export", "to_jax"]
+
+
+def to_jax(d: Diagram | Para) -> Callable[..., Any]:
+    """The JAX function of a diagram: one array a wire in, and out (a tuple unless there is exactly one).
+
+    Of a `Para`: a function of the nested dict of parameters, then the data. Raises `InputError` or
+    `ParameterError` when called with arrays that do not fit, `NoMeaningError` for an abstract box.
+    """
+    if isinstance(d, Para):
+        run, n_data = to_jax(d.arrow), len(d.dom)
+
+        def with_params(params: Any, *xs: Any) -> Any:
+            if len(xs) != n_data:
+                raise InputError(f"the model takes parameters and {n_data} arrays {d.dom}, and got {len(xs)} arrays")
+            return run(*xs, *d.flat(params))
+
+        return with_params
+    graph = d.graph
+
+    def function(*values: Any) -> Any:
+        _fit(d.dom, values)
+        made = evaluate(graph, values)
+        return made[0] if len(made) == 1 else tuple(made)
+
+    return function
+
+
+def _fit(dom: Ty, values: Sequence[Any]) -> None:
+    """Refuse arrays of another number or shape than the wires'."""
+    if len(values) != len(dom):
+        raise InputError(f"the diagram takes {len(dom)} arrays {dom}, and got {len(values)}")
+    wrong = []
+    for i, (w, v) in enumerate(zip(dom.inside, values)):
+        shape = getattr(v, "shape", None)
+        if shape is None and isinstance(v, (bool, int, float, complex)):
+            shape = ()
+        if shape is None:
+            wrong.append(f"wire {i} takes {w} and got {type(v).__name__}")
+        elif tuple(shape) != w.shape:
+            wrong.append(f"wire {i} takes {w} and got an array of shape {tuple(shape)}")
+        elif hasattr(v, "dtype") and _narrowed(v.dtype) != w.dtype:
+            wrong.append(f"wire {i} takes {w} and got dtype {v.dtype}")
+    if wrong:
+        raise InputError("; ".join(wrong))
+
+
+def _narrowed(dtype: Any) -> str:
+    """The name of the dtype that JAX gives an array, which without x64 is the 32-bit one."""
+    name = dtype_name(dtype)
+    return name if name.startswith("key<") else str(jax.dtypes.canonicalize_dtype(name))
+
+
+def compile(d: Diagram | Para, *, donate: Sequence[int] = (), options: dict[str, Any] | None = None) -> Compiled:
+    """The diagram as a compiled program: callable like `to_jax(d)`, with its jaxpr, HLO, cost and memory.
+
+    Wires have fixed shapes, so XLA compiles at the first call or inspection, once. `donate` lists
+    arguments whose memory may be reused for the result; `options` are XLA's compiler options.
+    """
+    return Compiled(d, tuple(donate), options)
+
+
+class Compiled:
+    """What `compile` gives; call it, or look at `.jaxpr`, `.hlo()`, `.cost()` and `.memory()`."""
+
+    def __init__(self, d: Diagram | Para, donate: tuple[int, ...], options: dict[str, Any] | None) -> None:
+        self.diagram = d
+        self._options = options
+        self._check = to_jax(d)
+        arrow = d.arrow if isinstance(d, Para) else d
+        graph = arrow.graph
+        one = arrow.n_out == 1
+        if isinstance(d, Para):
+
+            def run(params: Any, *xs: Any) -> Any:
+                made = evaluate(graph, (*xs, *d.flat(params)))
+                return made[0] if one else tuple(made)
+        else:
+
+            def run(*values: Any) -> Any:
+                made = evaluate(graph, values)
+                return made[0] if one else tuple(made)
+
+        run.__name__ = run.__qualname__ = arrow.name if hasattr(arrow, "name") else "diagram"
+        self._jit = jax.jit(run, donate_argnums=donate)
+
+    @cached_property
+    def shapes(self) -> tuple[Any, ...]:
+        """The arguments as `jax.ShapeDtypeStruct`s."""
+        d = self.diagram
+        if isinstance(d, Para):
+            return (d.nest([aval(w) for w in d.weight.inside]), *[aval(w) for w in d.dom.inside])
+        return tuple(aval(w) for w in d.dom.inside)
+
+    @cached_property
+    def _lowered(self) -> Any:
+        return self._jit.lower(*self.shapes)
+
+    @cached_property
+    def _executable(self) -> Any:
+        return self._lowered.compile(compiler_options=self._options)
+
+    def __call__(self, *args: Any) -> Any:
+        try:
+            return self._executable(*args)
+        except (TypeError, ValueError):
+            leaves = jax.tree.leaves(args)
+            if any(isinstance(x, jax.core.Tracer) for x in leaves):
+                return self._jit(*args)
+            self._explain(args)
+            return self._executable(*jax.tree.map(jax.numpy.asarray, args))
+
+    def _explain(self, args: Sequence[Any]) -> None:
+        """Raise the error that names the wire or parameter, if the arguments do not fit."""
+        d = self.diagram
+        if isinstance(d, Para):
+            if len(args) != len(d.dom) + 1:
+                raise InputError(
+                    f"the model takes parameters and {len(d.dom)} arrays {d.dom}, and got {len(args)} arguments"
+                )
+            _fit(d.dom @ d.weight, (*args[1:], *d.flat(args[0])))
+        else:
+            _fit(d.dom, args)
+
+    @property
+    def jaxpr(self) -> Any:
+        """The jaxpr that XLA gets; boxes with a definition are calls under their names."""
+        return self._jaxpr
+
+    @cached_property
+    def _jaxpr(self) -> Any:
+        return jax.make_jaxpr(self._jit.__wrapped__)(*self.shapes)
+
+    def hlo(self, optimized: bool = True) -> str:
+        """The text of the program: XLA's optimized HLO, or the StableHLO that it was given."""
+        return self._executable.as_text() if optimized else self._lowered.as_text()
+
+    def cost(self) -> dict[str, float]:
+        """XLA's own count: `flops`, `bytes` (accessed) and `transcendentals` of one call."""
+        found = self._executable.cost_analysis()
+        found = found[0] if isinstance(found, (list, tuple)) else (found or {})
+        names = {"flops": "flops", "bytes": "bytes accessed", "transcendentals": "transcendentals"}
+        return {k: float(found.get(v, 0.0)) for k, v in names.items()}
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of one call: `arguments`, `outputs`, `temporary` and `code`."""
+        m = self._executable.memory_analysis()
+        return {
+            "arguments": m.argument_size_in_bytes,
+            "outputs": m.output_size_in_bytes,
+            "temporary": m.temp_size_in_bytes,
+            "code": m.generated_code_size_in_bytes,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Compiled {self.diagram!r}>"
+
+
+def export(d: Diagram | Para, *, platforms: Sequence[str] | None = None) -> Any:
+    """The diagram as a `jax.export.Exported`: StableHLO that other processes and runtimes load.
+
+    `.serialize()` gives bytes, `.mlir_module()` the text; `jax.export.deserialize(b).call(*args)` runs it.
+    """
+    from jax import export as jax_export
+
+    compiled = compile(d)
+    return jax_export.export(compiled._jit, platforms=platforms)(*compiled.shapes)

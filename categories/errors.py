@@ -1,0 +1,53 @@
+"""One exception family for the whole library.
+
+Every error says what failed, where (the path of the box and the number of the wire), what was
+expected and what came, and what to do about it. Catch `ParalensError` to catch them all.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CompositionError",
+    "EffectError",
+    "FileError",
+    "InputError",
+    "NoMeaningError",
+    "ParalensError",
+    "ParameterError",
+    "PathError",
+]
+
+
+class ParalensError(Exception):
+    """The root of every exception that Paralens raises on purpose."""
+
+
+class CompositionError(ParalensError, TypeError):
+    """Two diagrams were composed whose wires do not fit, or a box was applied to wires of another type."""
+
+
+class InputError(ParalensError, ValueError):
+    """A compiled or interpreted diagram was called with arrays that do not fit its wires."""
+
+
+class ParameterError(ParalensError, ValueError):
+    """A tree of parameters has missing, extra or misshapen entries, or two names clash."""
+
+
+class EffectError(ParalensError, ValueError):
+    """A JAX function has an effect (a callback, a print, a mutation) that a diagram cannot hold."""
+
+
+class NoMeaningError(ParalensError, LookupError):
+    """A functor met a box for which it has no rule, such as an abstract box on the way to JAX."""
+
+
+class PathError(ParalensError, KeyError):
+    """A path names no box, wire or parameter of the diagram at hand."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class FileError(ParalensError, ValueError):
+    """A saved diagram is corrupt, of a newer version, or of an unknown kind; or cannot be saved."""

@@ -1,0 +1,179 @@
+"""The pointful builder: a Python function over wires, whose calls of boxes become wiring.
+
+>>> from paralens import Box, R, diagram
+>>> f, add = Box("f", R(3), R(3)), Box("add", R(3) @ R(3), R(3))
+>>> @diagram(R(3), R(3))
+... def residual(x):
+...     return add(x, f(x))
+>>> residual == Diagram.copy(R(3)) >> R(3) @ f >> add
+True
+
+The function is run once, on wires that stand for its arguments. Using a wire twice copies it, not
+using it discards it. A `Para` can be called too; its parameters become parameters of the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..categories.errors import CompositionError
+from ..categories.para import Para, Param, _joined
+from .diagram import Box, Diagram
+from .graph import Builder, Graph, splice
+from .types import Ty, Wire
+
+__all__ = ["Var", "apply", "diagram"]
+
+
+class _Sketch:
+    """A diagram under construction; parameters are numbered -1, -2, ... until the end."""
+
+    def __init__(self, name: str, dom: Ty) -> None:
+        self.name = name
+        self.build = Builder(dom)
+        self.entries: list[tuple[tuple[str, ...], Param]] = []
+        self.open = True
+
+    def parameters(self, entries: Sequence[tuple[tuple[str, ...], Param]]) -> list[int]:
+        first = len(self.entries)
+        self.entries = _joined(self.entries, entries)
+        return [-1 - i for i in range(first, len(self.entries))]
+
+    def finish(self, outputs: Sequence[Var], cod: Ty) -> Any:
+        self.open = False
+        n, extra = len(self.build.dom), len(self.entries)
+        graph = self.build.finish([v.number for v in outputs], cod)
+        dom = Ty.of((*self.build.dom.inside, *(q.wire for _, q in self.entries)))
+
+        def renumber(wires: Any) -> Any:
+            return np.where(wires < 0, n - 1 - wires, np.where(wires < n, wires, wires + extra)).astype(np.int32)
+
+        whole = Graph(dom, cod, graph.table, graph.ops, renumber(graph.inputs), renumber(graph.outputs))
+        arrow = Diagram.of_graph(whole)
+        return Para(arrow, self.entries) if self.entries else arrow
+
+
+class Var:
+    """A wire of a diagram under construction: pass it to boxes, or add, subtract, multiply, divide it."""
+
+    __slots__ = ("number", "sketch", "wire")
+    # numpy must leave `array * wire` to the wire
+    __array_ufunc__ = None
+
+    def __init__(self, sketch: _Sketch, number: int, wire: Wire) -> None:
+        self.sketch, self.number, self.wire = sketch, number, wire
+
+    @property
+    def ty(self) -> Ty:
+        """The type of the wire."""
+        return Ty.of((self.wire,))
+
+    def __add__(self, other: Any) -> Var:
+        return _arithmetic("add", self, other)
+
+    def __sub__(self, other: Any) -> Var:
+        return _arithmetic("sub", self, other)
+
+    def __mul__(self, other: Any) -> Var:
+        return _arithmetic("mul", self, other)
+
+    def __truediv__(self, other: Any) -> Var:
+        return _arithmetic("truediv", self, other)
+
+    def __neg__(self) -> Var:
+        return _operator("neg", self.wire)(self)
+
+    def __repr__(self) -> str:
+        return f"<wire {self.number} : {self.wire}>"
+
+    def __bool__(self) -> bool:
+        raise CompositionError("a wire has no truth value while a diagram is built: use a box such as jax.numpy.where")
+
+    def __iter__(self) -> Any:
+        raise CompositionError(f"one wire {self.wire} cannot be unpacked: its box gives a single output")
+
+
+def _arithmetic(name: str, left: Var, right: Any) -> Var:
+    if not isinstance(right, Var):
+        raise CompositionError(
+            f"cannot {name} the wire {left.wire} and {right!r}: make the constant a box with from_jax"
+        )
+    if left.wire != right.wire:
+        raise CompositionError(
+            f"cannot {name} {left.wire} and {right.wire}: broadcasting is a box, make one with from_jax"
+        )
+    return _operator(name, left.wire, right.wire)(left, right)
+
+
+@lru_cache(maxsize=1024)
+def _operator(name: str, *wires: Wire) -> Diagram:
+    import operator
+
+    from .jaxpr import from_jax
+
+    return from_jax(getattr(operator, name), *[Ty.of((w,)) for w in wires])
+
+
+def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Any] = ()) -> Any:
+    """Read `wires` into a diagram; gives one wire, or a tuple of them. Called by `d(x, y)`."""
+    flat = _flat(wires)
+    name = d.name if isinstance(d, Box) else "the diagram"
+    if not flat and not wires:
+        raise CompositionError(f"{name} was called without wires: call it inside @diagram, on its arguments")
+    for v in flat:
+        if not isinstance(v, Var):
+            raise CompositionError(
+                f"{name} was called on {type(v).__name__}: boxes take wires inside @diagram; "
+                "to compute with arrays use to_jax or compile"
+            )
+    sketch: _Sketch = flat[0].sketch
+    strangers = [v for v in flat if v.sketch is not sketch]
+    if strangers or not sketch.open:
+        raise CompositionError(f"{name} was called on a wire of another diagram: wires live in one @diagram function")
+    expected = d.dom.inside[: d.n_in - len(entries)]
+    wrong = [
+        f"wire {i} is {v.wire} but {name} takes {w}" for i, (v, w) in enumerate(zip(flat, expected)) if v.wire != w
+    ]
+    if len(flat) != len(expected):
+        wrong.append(f"{name} takes {len(expected)} wires {Ty.of(expected)} and got {len(flat)}")
+    if wrong:
+        raise CompositionError("; ".join(wrong))
+    numbers = [v.number for v in flat] + sketch.parameters(entries)
+    made = sketch.build.add(d, numbers) if d.form[0] == "box" else splice(sketch.build, d.graph, numbers)
+    outs = tuple(Var(sketch, i, w) for i, w in zip(made, d.cod.inside, strict=True))
+    return outs[0] if len(outs) == 1 else outs
+
+
+def _flat(wires: Any) -> list[Any]:
+    if isinstance(wires, (tuple, list)):
+        return [v for w in wires for v in _flat(w)]
+    return [wires]
+
+
+def diagram(dom: Ty, cod: Ty | None = None) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator that runs a function over wires and gives the diagram `dom -> cod` that it wired.
+
+    The function takes one wire for each wire of `dom` and returns a wire or a tuple of wires. Gives a
+    `Para` when the function called one. Raises `CompositionError`, naming box, wire and types, where a
+    call or the result does not fit.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        sketch = _Sketch(function.__name__, dom)
+        result = function(*[Var(sketch, i, w) for i, w in enumerate(dom.inside)])
+        outs = _flat(() if result is None else result)
+        for i, v in enumerate(outs):
+            if not isinstance(v, Var) or v.sketch is not sketch:
+                raise CompositionError(
+                    f"{function.__name__} returned {v!r} as output {i}: return wires of this diagram"
+                )
+        given = Ty.of(v.wire for v in outs)
+        if cod is not None and given != cod:
+            raise CompositionError(f"{function.__name__} was declared {dom} -> {cod} but returns {given}")
+        return sketch.finish(outs, given)
+
+    return decorate

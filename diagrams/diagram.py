@@ -1,0 +1,439 @@
+"""Diagrams: the free cartesian category, which is the only form that a model has.
+
+A morphism is a diagram of boxes over wires. Structure: `id`, `then` (`>>`), `tensor` (`@`),
+`swap`, `copy`, `discard`; laws: those of a cartesian category (`categories.laws`), which hold as
+equalities, decided by the normal form of the flat graph.
+
+Composing is lazy: `f >> g` checks the boundary and remembers the two halves. The graph is computed
+when somebody asks for it, and DisCoPy's list of layers only when DisCoPy does. A diagram *is* a
+DisCoPy diagram (of its Markov category), so that its drawing, functors and hypergraphs work on it.
+
+>>> from paralens import Box, Diagram, R
+>>> f, g = Box("f", R(2), R(3)), Box("g", R(3), R(4))
+>>> (f >> g).cod, (f @ g).dom
+(R(4), R(2) @ R(3))
+>>> f >> Diagram.copy(R(3)) == Diagram.copy(R(2)) >> f @ f
+True
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from ..categories.errors import CompositionError, ParalensError
+from . import mismatch
+from .discopy_seam import FreeBox, FreeCopy, FreeDiagram, FreeDiscard, FreeSwap, FreeTy, Layer, factory
+from .graph import Graph, flatten, normal_form
+from .params import Body, Rule, canonical, fingerprint
+from .types import Ty
+
+__all__ = ["Box", "Copy", "Diagram", "Discard", "Swap"]
+
+Form = tuple[str, Any, Any]
+
+
+@factory
+class Diagram(FreeDiagram):
+    """A diagram; build one by composing boxes, with `@diagram`, or with `from_jax`.
+
+    `form` says how it was made: ("box",), ("wires", outputs), ("then", f, g), ("tensor", f, g),
+    ("graph", g) or ("layers", layers); `n_in` and `n_out` count the wires of its boundary.
+    """
+
+    __slots__ = ("_cod", "_dom", "_graph", "_inside", "_normal", "form", "n_in", "n_out")
+    ty_factory: ClassVar[type] = Ty
+    form: Form
+    n_in: int
+    n_out: int
+    wiring: tuple[int, ...] | None = None
+
+    def __init__(self, inside: Sequence[Layer], dom: Ty, cod: Ty, _scan: bool = True) -> None:
+        """The diagram of DisCoPy's layers (what DisCoPy itself calls; compose with `>>` and `@` instead)."""
+        _init(self, ("layers", tuple(inside), None), dom, cod)
+        if _scan:
+            flowing = self.dom
+            for layer in self.form[1]:
+                if layer.dom != flowing:
+                    raise CompositionError(f"layer {layer} takes {layer.dom} where {flowing} flows")
+                flowing = layer.cod
+            if flowing != self.cod:
+                raise CompositionError(f"the layers give {flowing} where {self.cod} was declared")
+
+    # -- structure ---------------------------------------------------------------------------
+
+    @classmethod
+    def id(cls, dom: FreeTy | None = None) -> Diagram:
+        """The identity on a type (the unit `Ty()` by default)."""
+        dom = _ty(Ty() if dom is None else dom)
+        return _make(("wires", tuple(range(len(dom))), None), dom, dom)
+
+    @classmethod
+    def wires(cls, dom: FreeTy, outputs: Sequence[int]) -> Diagram:
+        """The diagram without boxes whose output i is its input `outputs[i]`: any copying, dropping, permuting."""
+        dom = _ty(dom)
+        if any(not 0 <= i < len(dom) for i in outputs):
+            raise CompositionError(f"outputs {tuple(outputs)} name wires that {dom} has not")
+        return _make(("wires", tuple(outputs), None), dom, Ty.of(dom.inside[i] for i in outputs))
+
+    @classmethod
+    def swap(cls, left: FreeTy, right: FreeTy) -> Diagram:
+        """The symmetry `left @ right -> right @ left`."""
+        n, m = len(left), len(right)
+        return cls.wires(_ty(left) @ right, (*range(n, n + m), *range(n)))
+
+    braid = swap
+
+    @classmethod
+    def permutation(cls, xs: Sequence[int], dom: FreeTy | None = None) -> Diagram:
+        """The diagram whose output i is its input `xs[i]`."""
+        if dom is None or sorted(xs) != list(range(len(dom))):
+            raise CompositionError(f"{tuple(xs)} is not a permutation of the wires of {dom}")
+        return cls.wires(dom, xs)
+
+    @classmethod
+    def copy(cls, x: FreeTy, n: int = 2) -> Diagram:
+        """`n` copies of a type, one after the other: `x -> x @ ... @ x`."""
+        return cls.wires(x, tuple(range(len(x))) * n)
+
+    @classmethod
+    def discard(cls, x: FreeTy, n: int = 0) -> Diagram:
+        """The map that forgets a type: `x -> Ty()`."""
+        return cls.wires(x, ())
+
+    @classmethod
+    def of_graph(cls, graph: Graph) -> Diagram:
+        """The diagram of a flat graph."""
+        new = _make(("graph", graph, None), graph.dom, graph.cod)
+        new._graph = graph
+        return new
+
+    def then(self, *others: FreeDiagram) -> Diagram:
+        """This diagram followed by the others; `>>` is the same.
+
+        Raises `CompositionError`, naming both boxes, the wire and both types, where they do not fit.
+        """
+        result = self
+        for other in others:
+            other = _diagram(other)
+            if result.cod.inside != other.dom.inside:
+                raise CompositionError(mismatch.explain(result, other))
+            result = _make(("then", result, other), None, None, result.n_in, other.n_out)
+        return result
+
+    def tensor(self, *others: FreeDiagram) -> Diagram:
+        """This diagram beside the others; `@` is the same, and takes types for identities.
+
+        >>> Diagram.id(R(2)).tensor(*[Box("f", R(2), R(3))] * 2).cod
+        R(2) @ R(3) @ R(3)
+        """
+        result = self
+        for other in others:
+            other = _diagram(other)
+            result = _make(("tensor", result, other), None, None, result.n_in + other.n_in, result.n_out + other.n_out)
+        return result
+
+    @classmethod
+    def point(cls, value: Any) -> Diagram:
+        """The map `Ty() -> A` that gives this array: an element of A."""
+        from .jaxpr import constant
+
+        return constant(value)
+
+    def boxed(self, name: str) -> Box:
+        """This diagram closed into one box, whose definition it is."""
+        return Box(name, self.dom, self.cod, definition=self)
+
+    def __rshift__(self, other: Any) -> Any:
+        return self.then(other) if isinstance(other, FreeDiagram) else NotImplemented
+
+    def __matmul__(self, other: Any) -> Any:
+        if isinstance(other, FreeTy):
+            other = Diagram.id(other)
+        return self.tensor(other) if isinstance(other, FreeDiagram) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return Diagram.id(other).tensor(self) if isinstance(other, FreeTy) else NotImplemented
+
+    def __call__(self, *wires: Any) -> Any:
+        """Apply the diagram to wires of a diagram under construction (see `@diagram`)."""
+        from .builder import apply
+
+        return apply(self, wires)
+
+    def apply_para(self, para: Any, wires: Any) -> Any:
+        """Apply a 1-cell over this diagram to wires; its parameters become parameters of the diagram being built."""
+        from .builder import apply
+
+        return apply(self, wires, para.entries)
+
+    # -- what it is ---------------------------------------------------------------------------
+
+    @property
+    def dom(self) -> Ty:
+        """The type of the inputs."""
+        if self._dom is None:
+            self._dom = _boundary(self, 0)
+        return self._dom
+
+    @property
+    def cod(self) -> Ty:
+        """The type of the outputs."""
+        if self._cod is None:
+            self._cod = _boundary(self, 1)
+        return self._cod
+
+    @property
+    def graph(self) -> Graph:
+        """The flat graph: boxes in topological order over numbered wires."""
+        if self._graph is None:
+            self._graph = flatten(self)
+        return self._graph
+
+    @property
+    def normal(self) -> Graph:
+        """The normal form: two diagrams are equal exactly if theirs are identical."""
+        if self._normal is None:
+            self._normal = normal_form(self.graph)
+        return self._normal
+
+    @property
+    def inside(self) -> tuple[Layer, ...]:
+        """DisCoPy's layers, computed when first asked for; identities with copies, swaps and discards as boxes."""
+        if self._inside is None:
+            from .layers import layers
+
+            self._inside = self.form[1] if self.form[0] == "layers" else layers(self.graph)
+        return self._inside
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes in topological order, structure left out."""
+        return [self.graph.table[i] for i in self.graph.ops.tolist()]
+
+    @property
+    def digest(self) -> bytes:
+        """Sixteen bytes of the normal form, the same in every process."""
+        return self.normal.digest
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Diagram):
+            return NotImplemented
+        return (self.dom, self.cod) == (other.dom, other.cod) and self.normal == other.normal
+
+    def __hash__(self) -> int:
+        return hash(self.normal)
+
+    def dagger(self) -> Any:
+        raise ParalensError("a diagram of arrays has no dagger; its reverse derivative is reverse(d)")
+
+    def __repr__(self) -> str:
+        n = len(self.graph)
+        return f"<Diagram {self.dom} -> {self.cod}, {n} {'box' if n == 1 else 'boxes'}>"
+
+    def __str__(self) -> str:
+        names = self.graph.names()
+        shown = names if len(names) <= 12 else [*names[:6], "...", *names[-5:]]
+        return f"{self.dom} -> {self.cod}: {', '.join(shown) or 'wires only'}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Diagram.of_graph, (self.graph,)
+
+    def __copy__(self) -> Diagram:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Diagram:
+        return self
+
+
+class Box(FreeBox, Diagram):
+    """A generator: a name, a domain and a codomain, and what it stands for.
+
+    With `definition`, a diagram of the same type, the box can be opened. With `op`, the name of one
+    of JAX's primitives and its static `params`, it is that primitive. With neither it is abstract:
+    it composes and draws, and functors that need a meaning refuse it by name. Equal by content.
+
+    >>> square = Box("square", R(3), R(3), definition=from_jax(lambda x: x * x, jnp.ones(3)))
+    >>> square.definition.boxes[0].op
+    'mul'
+    """
+
+    __slots__ = ("_digest", "definition", "name", "op", "params")
+    data = None
+    is_dagger = False
+    __ambiguous_inheritance__ = (FreeBox,)
+    name: str
+    op: str
+    params: dict[str, Any]
+    definition: Diagram | None
+
+    def __init__(
+        self,
+        name: str,
+        dom: FreeTy,
+        cod: FreeTy,
+        *,
+        op: str = "",
+        params: Mapping[str, Any] | None = None,
+        definition: Diagram | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise CompositionError(f"a box is named by a non-empty string, not {name!r}")
+        _init(self, ("box", None, None), _ty(dom), _ty(cod))
+        if definition is not None and (definition.dom, definition.cod) != (self.dom, self.cod):
+            raise CompositionError(
+                f"box {name!r} is declared {self.dom} -> {self.cod} "
+                f"but its definition is {definition.dom} -> {definition.cod}"
+            )
+        self.name, self.op, self.definition, self._digest = name, op, definition, None
+        self.params = {k: canonical(v) for k, v in sorted((params or {}).items())}
+
+    @property
+    def digest(self) -> bytes:  # type: ignore[override]
+        """Sixteen bytes of the box's own content."""
+        if self._digest is None:
+            inner = self.definition.digest.hex() if self.definition is not None else None
+            items = tuple(self.params.items())
+            self._digest = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
+        return self._digest
+
+    @property
+    def bodies(self) -> dict[str, Diagram]:
+        """The diagrams inside by label: the definition, and the bodies of scan, while, cond and their like."""
+        found = {} if self.definition is None else {"": self.definition}
+        for key, value in self.params.items():
+            for i, v in enumerate(value if isinstance(value, tuple) else (value,)):
+                if isinstance(v, Body):
+                    found[f"{key}[{i}]" if isinstance(value, tuple) else key] = v.diagram
+        return found
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The derivative rules that the box carries, by name."""
+        return {k: v for k, v in self.params.items() if isinstance(v, Rule)}
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Box):
+            return self is other or self.digest == other.digest
+        return Diagram.__eq__(self, other)
+
+    __hash__ = Diagram.__hash__
+    __getitem__ = Diagram.__getitem__
+    dagger = Diagram.dagger
+    __lt__ = FreeBox.__lt__
+
+    def __repr__(self) -> str:
+        extra = f", op={self.op!r}" if self.op else ""
+        extra += f", params={self.params!r}" if self.params else ""
+        extra += ", definition=..." if self.definition is not None else ""
+        return f"Box({self.name!r}, {self.dom}, {self.cod}{extra})"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _box, (self.name, self.dom, self.cod, self.op, self.params, self.definition)
+
+
+def _box(name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definition: Diagram | None) -> Box:
+    return Box(name, dom, cod, op=op, params=params, definition=definition)
+
+
+class _Structure(Box):
+    """A structural box, as DisCoPy's layers need them; `wiring` says which input each output is."""
+
+    __slots__ = ("wiring",)
+
+    def __init__(self, name: str, dom: Ty, wiring: tuple[int, ...]) -> None:
+        super().__init__(name, dom, Ty.of(dom.inside[i] for i in wiring))
+        self.form, self.wiring = ("wires", wiring, None), wiring
+
+    __eq__, __hash__ = Diagram.__eq__, Diagram.__hash__
+
+
+class Swap(FreeSwap, _Structure):
+    """The swap of two single wires, as a box of DisCoPy's layers; see `Diagram.swap` for types."""
+
+    __slots__ = ()
+    draw_as_wires, draw_as_braid = True, False
+
+    def __init__(self, left: FreeTy, right: FreeTy) -> None:
+        self.left, self.right = _ty(left), _ty(right)
+        _Structure.__init__(self, f"Swap({left}, {right})", self.left @ self.right, (1, 0))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Swap, (self.left, self.right)
+
+
+class Copy(FreeCopy, _Structure):
+    """The copy of a single wire, as a box of DisCoPy's layers; see `Diagram.copy` for types."""
+
+    __slots__ = ()
+    draw_as_spider, color, drawing_name = True, "black", ""
+
+    def __new__(cls, x: FreeTy, n: int = 2) -> Copy:
+        return object.__new__(cls)
+
+    def __init__(self, x: FreeTy, n: int = 2) -> None:
+        _Structure.__init__(self, f"Copy({x}, {n})", _ty(x), (0,) * n)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Copy, (self.dom, self.n_out)
+
+
+class Discard(Copy, FreeDiscard):
+    """The discard of a single wire, as a box of DisCoPy's layers."""
+
+    __slots__ = ()
+
+    def __init__(self, x: FreeTy, n: int = 0) -> None:
+        Copy.__init__(self, x, 0)
+
+
+Diagram.braid_factory, Diagram.copy_factory, Diagram.discard_factory = Swap, Copy, Discard
+
+
+def _ty(x: Any) -> Ty:
+    """The type, also when it comes as DisCoPy's own over our wires."""
+    if type(x) is Ty:
+        return x
+    if isinstance(x, FreeTy):
+        return Ty(*x.inside)
+    raise CompositionError(f"{x!r} is not a type: write R(3), or R(3) @ Z(2)")
+
+
+def _diagram(x: Any) -> Diagram:
+    if isinstance(x, Diagram):
+        return x
+    raise CompositionError(f"{x!r} is not a diagram: compose boxes, or make one with from_jax or @diagram")
+
+
+def _init(d: Diagram, form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1, n_out: int = -1) -> None:
+    d.form, d._dom, d._cod = form, dom, cod
+    d.n_in = n_in if dom is None else len(dom)
+    d.n_out = n_out if cod is None else len(cod)
+    d._graph = d._inside = d._normal = None
+
+
+def _make(form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1, n_out: int = -1) -> Diagram:
+    new = object.__new__(Diagram)
+    _init(new, form, dom, cod, n_in, n_out)
+    return new
+
+
+def _boundary(diagram: Diagram, side: int) -> Ty:
+    """The domain (`side=0`) or codomain (1) of a composite, gathered from its parts without recursion."""
+    found: list[Any] = []
+    stack = [diagram]
+    while stack:
+        d = stack.pop()
+        known = d._cod if side else d._dom
+        if known is not None:
+            found.extend(known.inside)
+        elif d.form[0] == "then":
+            stack.append(d.form[1 + side])
+        else:
+            stack += (d.form[2], d.form[1])
+    return Ty.of(found)

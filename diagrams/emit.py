@@ -1,0 +1,185 @@
+"""Out to JAX: what each box does to JAX values, tracers included.
+
+`evaluate` interprets a graph by binding the very primitives that it was read from, so that tracing
+the result gives the jaxpr that a person would have written. A box with a definition is a call of
+`jax.jit` under its name: JAX traces it once however often it is used, XLA inlines it, and
+transformations of the program (such as `vmap`) still show the boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..categories.errors import NoMeaningError
+from .diagram import Box, Diagram
+from .graph import Graph, interpret
+from .jaxpr import aval, spread
+from .params import Body, Constant
+from .primitives import primitive
+
+__all__ = ["callable_of", "evaluate"]
+
+
+def evaluate(graph: Graph, values: Sequence[Any]) -> list[Any]:
+    """The JAX values at the codomain of a graph.
+
+    Raises `NoMeaningError`, naming the box, for an abstract box.
+    """
+    return interpret(graph, _emit, values)
+
+
+def callable_of(diagram: Diagram) -> Callable[..., tuple[Any, ...]]:
+    """A JAX function of one array a wire, which gives a tuple."""
+    graph = diagram.graph
+
+    def run(*values: Any) -> tuple[Any, ...]:
+        return tuple(evaluate(graph, values))
+
+    return run
+
+
+def _emit(box: Box, *values: Any) -> Sequence[Any]:
+    rule = EMIT.get(box.op)
+    return rule(box, values) if rule is not None else _bind(box, values)
+
+
+def _named(f: Callable[..., Any], name: str, wrap: Callable[..., Any]) -> Any:
+    f.__name__ = f.__qualname__ = name
+    return wrap(f)
+
+
+def _definition(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    if box.definition is None:
+        raise NoMeaningError(
+            f"box {box.name!r} : {box.dom} -> {box.cod} is abstract and has no meaning in JAX: "
+            "give it a definition, or apply a functor that says what it is"
+        )
+    calls = box.definition.__dict__.setdefault("_calls", {})
+    if box.name not in calls:
+        calls[box.name] = _named(callable_of(box.definition), box.name, jax.jit)
+    return calls[box.name](*values)
+
+
+def _bind(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    p = primitive(box.op)
+    params = {k: _unwrap(v) for k, v in box.params.items()}
+    made = p.bind(*values, **p.get_bind_params(params))
+    return made if p.multiple_results else (made,)
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, Body):
+        return _jaxpr(value)
+    if isinstance(value, Constant):
+        return value.value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_unwrap, value))
+    return tuple(map(_unwrap, value)) if type(value) is tuple else value
+
+
+def _jaxpr(body: Body) -> Any:
+    """The jaxpr of a body, made once for each body object."""
+    known = body.__dict__.get("_jaxpr")
+    if known is None:
+        shapes = [aval(w, weak=i in body.weak) for i, w in enumerate(body.diagram.dom.inside)]
+        known = jax.make_jaxpr(callable_of(body.diagram))(*shapes)
+        known = known if body.closed else getattr(known, "jaxpr", known)
+        body.__dict__["_jaxpr"] = known
+    return known
+
+
+def _constant(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    held: Constant = box.params["value"]
+    if "impl" in box.params:
+        return (jax.random.wrap_key_data(np.asarray(held.value), impl=box.params["impl"]),)
+    if held.weak:
+        scalar = np.asarray(held.value).item()
+        # a Python scalar has this dtype by default: hand it over as one, so that it stays weak
+        if jax.numpy.asarray(scalar).dtype == held.value.dtype:
+            return (scalar,)
+    return (held.value[()] if isinstance(held.value, np.ndarray) and held.value.ndim == 0 else held.value,)
+
+
+def _scan(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    p = box.params
+    n_xs = box.n_in - p["num_consts"] - p["num_carry"]
+    params = dict(_scan_params(p["num_consts"], p["num_carry"], n_xs, box.n_out - p["num_carry"]))
+    params |= {k: p[k] for k in ("length", "reverse", "unroll")} | {"jaxpr": _jaxpr(p["body"])}
+    return primitive("scan").bind(*values, **params)
+
+
+@lru_cache(maxsize=256)
+def _scan_params(n_consts: int, n_carry: int, n_xs: int, n_ys: int) -> dict[str, Any]:
+    """What this version of JAX writes on a scan of so many constants, carries, inputs and outputs.
+
+    The parameters that group the operands differ between versions and are private, so they are
+    read off a scan of the same arity that `jax.lax.scan` itself makes.
+    """
+
+    def scan(consts: Sequence[Any], carry: tuple[Any, ...], xs: tuple[Any, ...]) -> Any:
+        def step(state: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[Any, Any]:
+            total = sum([jax.numpy.sin(v) for v in (*consts, *state, *x)])
+            return tuple(c + total for c in state), tuple(total * (i + 2) for i in range(n_ys))
+
+        return jax.lax.scan(step, carry, xs, length=2)
+
+    scalar, row = jax.ShapeDtypeStruct((), "float32"), jax.ShapeDtypeStruct((2,), "float32")
+    traced = jax.make_jaxpr(scan)((scalar,) * n_consts, (scalar,) * n_carry, (row,) * n_xs)
+    eqns = [e for e in getattr(traced, "jaxpr", traced).eqns if e.primitive.name == "scan"]
+    return dict(eqns[0].params)
+
+
+def _reduce(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    n = len(values) // 2
+    combine = box.params["body"].diagram.graph
+
+    def monoid(a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(evaluate(combine, (*a, *b)))
+
+    return jax.lax.reduce(tuple(values[:n]), tuple(values[n:]), monoid, box.params["dimensions"])
+
+
+def _custom_jvp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    assert box.definition is not None
+    f = _named(callable_of(box.definition), box.name, jax.custom_jvp)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        moving = [t for t, w in zip(tangents, box.dom.inside, strict=True) if w.differentiable]
+        made = evaluate(box.params["jvp"].diagram.graph, (*primals, *moving))
+        return tuple(made[: box.n_out]), tuple(spread(box.cod.inside, made[box.n_out :]))
+
+    f.defjvp(jvp)
+    return f(*values)
+
+
+def _custom_vjp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+    assert box.definition is not None
+    f = _named(callable_of(box.definition), box.name, jax.custom_vjp)
+
+    def fwd(*xs: Any) -> tuple[Any, Any]:
+        made = evaluate(box.params["fwd"].diagram.graph, xs)
+        return tuple(made[: box.n_out]), tuple(made[box.n_out :])
+
+    def bwd(residuals: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
+        flowing = [c for c, w in zip(cotangents, box.cod.inside, strict=True) if w.differentiable]
+        made = iter(evaluate(box.params["bwd"].diagram.graph, (*residuals, *flowing)))
+        return tuple(next(made) if w.differentiable else None for w in box.dom.inside)
+
+    f.defvjp(fwd, bwd)
+    return f(*values)
+
+
+EMIT: dict[str, Callable[[Box, Sequence[Any]], Sequence[Any]]] = {
+    "": _definition,
+    "constant": _constant,
+    "scan": _scan,
+    "reduce": _reduce,
+    "custom_jvp_call": _custom_jvp,
+    "custom_vjp_call": _custom_vjp,
+    "custom_vjp_call_jaxpr": _custom_vjp,
+}

@@ -1,0 +1,355 @@
+"""In from JAX: the only reader of jaxprs.
+
+`from_jax` traces a function and reads its jaxpr, equation by equation, into a flat graph. An
+equation becomes a generator box that holds the primitive's name and static parameters; jaxprs among
+the parameters become bodies, so that `scan`, `while`, `cond` and `remat` stay nested; `jit` becomes
+a box with a definition; `custom_jvp` and `custom_vjp` become boxes with a definition and with the
+user's derivative rules as diagrams, traced when first asked for.
+
+>>> d = from_jax(lambda x, y: x * y + 1.0, R(3), R(3))
+>>> [box.name for box in d.boxes]
+['mul', '1.0', 'add']
+
+JAX 0.10 has closed and open jaxprs, 0.12 has one class for both: nothing here asks for the class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from ..categories.errors import EffectError, InputError
+from .diagram import Box, Diagram
+from .graph import Builder
+from .params import Body, Constant, Rule, canonical
+from .primitives import remember
+from .types import Ty, Wire, dtype_name, wire
+
+__all__ = ["aval", "constant", "from_jax", "read"]
+
+# Scoped names are not effects on the world; every other effect is refused.
+HARMLESS = {"NamedAxisEffect"}
+FLOAT0 = jax.dtypes.float0
+Enclosing = tuple[tuple[Any, dict[str, Rule]], ...]
+
+
+def from_jax(f: Callable[..., Any], *examples: Any) -> Diagram:
+    """The diagram of `f`, a JAX function over pytrees, traced at the shapes and dtypes of `examples`.
+
+    `examples` are arrays, `jax.ShapeDtypeStruct`s, single-wire types such as `R(3)`, or pytrees of
+    these; the domain lists their leaves in order, the codomain the leaves of the result. Arrays that
+    `f` closes over become constants. Raises `EffectError` for callbacks, prints and mutation, and
+    `InputError` for a leaf that is no array.
+    """
+    leaves, tree = jax.tree_util.tree_flatten_with_path(examples, is_leaf=lambda x: isinstance(x, Ty))
+    shapes = [_example(path, leaf) for path, leaf in leaves]
+    treedef = jax.tree.structure(examples, is_leaf=lambda x: isinstance(x, Ty))
+    del tree
+    traced = jax.make_jaxpr(lambda *flat: f(*jax.tree.unflatten(treedef, flat)))(*shapes)
+    return read(traced)
+
+
+def _example(path: Any, leaf: Any) -> Any:
+    if isinstance(leaf, Ty):
+        return aval(leaf.wire)
+    if isinstance(leaf, (jax.ShapeDtypeStruct, jax.Array, np.ndarray, np.generic, bool, int, float, complex)):
+        return leaf
+    where = f"example {path[0].idx}{jax.tree_util.keystr(path[1:])}"
+    raise InputError(f"{where} is {leaf!r}: give an array, a ShapeDtypeStruct or a type, and close over the rest")
+
+
+def aval(w: Wire, weak: bool = False) -> jax.ShapeDtypeStruct:
+    """The shape and dtype of a wire, as JAX takes them."""
+    return jax.ShapeDtypeStruct(w.shape, _dtype(w.dtype), weak_type=weak)
+
+
+@cache
+def _dtype(name: str) -> Any:
+    if not name.startswith("key<"):
+        return jax.numpy.dtype(name)
+    for impl in ("threefry2x32", "rbg", "unsafe_rbg"):
+        dtype = jax.eval_shape(lambda impl=impl: jax.random.key(0, impl=impl)).dtype
+        if str(dtype) == name:
+            return dtype
+    raise InputError(f"this JAX has no PRNG with the tag {name!r}")
+
+
+def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
+    """The diagram of a jaxpr, closed or open; `enclosing` are the custom rules that are being read."""
+    inner = getattr(jaxpr, "jaxpr", jaxpr)
+    consts = getattr(jaxpr, "consts", ())
+    reader = _Reader(inner.invars, enclosing)
+    for var, value in zip(inner.constvars, consts, strict=True):
+        reader.env[var] = reader.constant(value, bool(getattr(var.aval, "weak_type", False)))
+    for eqn in inner.eqns:
+        reader.equation(eqn)
+    outputs = [reader.number(v) for v in inner.outvars]
+    cod = Ty.of(_wire(v.aval) for v in inner.outvars)
+    return Diagram.of_graph(reader.build.finish(outputs, cod))
+
+
+def readable(jaxpr: Any) -> bool:
+    """Whether every boundary wire of a jaxpr is an array; Pallas kernels and mutable references are not."""
+    inner = getattr(jaxpr, "jaxpr", jaxpr)
+    variables = [*inner.invars, *inner.outvars]
+    plain = all(hasattr(v.aval, "shape") and hasattr(v.aval, "dtype") for v in variables)
+    return plain and not any("Ref" in type(v.aval).__name__ for v in variables)
+
+
+def is_jaxpr(value: Any) -> bool:
+    """Whether a parameter is a jaxpr, of either class."""
+    inner = getattr(value, "jaxpr", value)
+    return hasattr(inner, "eqns") and hasattr(inner, "invars") and hasattr(inner, "constvars")
+
+
+def _wire(a: Any) -> Wire:
+    if not hasattr(a, "shape") or not hasattr(a, "dtype"):
+        raise EffectError(f"a wire carries arrays, and cannot carry {a}")
+    return wire(tuple(map(int, a.shape)), dtype_name(a.dtype))
+
+
+class _Reader:
+    """The graph under construction, and the number of the wire of each variable of the jaxpr."""
+
+    def __init__(self, invars: Sequence[Any], enclosing: Enclosing) -> None:
+        self.build = Builder(Ty.of(_wire(v.aval) for v in invars))
+        self.env: dict[Any, int] = {v: i for i, v in enumerate(invars)}
+        self.enclosing = enclosing
+        self.literals: dict[Any, int] = {}
+        self.bodies: dict[int, tuple[Any, Diagram]] = {}
+
+    def number(self, atom: Any) -> int:
+        if not hasattr(atom, "val"):
+            return self.env[atom]
+        value = np.asarray(atom.val, dtype=atom.aval.dtype)
+        key = (value.tobytes(), str(value.dtype), bool(atom.aval.weak_type))
+        if key not in self.literals:
+            self.literals[key] = self.constant(value, key[2])
+        return self.literals[key]
+
+    def constant(self, value: Any, weak: bool = False) -> int:
+        return self.build.add(constant(value, weak), ())[0]
+
+    def body(self, jaxpr: Any) -> Diagram:
+        if id(jaxpr) not in self.bodies:
+            self.bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.enclosing))
+        return self.bodies[id(jaxpr)][1]
+
+    def equation(self, eqn: Any) -> None:
+        name = eqn.primitive.name
+        effects = [e for e in eqn.effects if type(e).__name__ not in HARMLESS]
+        if effects:
+            shown = ", ".join(sorted(str(e) for e in effects))
+            raise EffectError(
+                f"{name} has the effect {shown}, which a diagram cannot hold: "
+                "return the value as an output, or keep the call outside of from_jax"
+            )
+        remember(eqn.primitive)
+        dom = Ty.of(_wire(v.aval) for v in eqn.invars)
+        cod = Ty.of(_wire(v.aval) for v in eqn.outvars)
+        box = READERS.get(name, _generic)(self, eqn, dom, cod)
+        made = self.build.add(box, [self.number(v) for v in eqn.invars])
+        self.env.update(zip(eqn.outvars, made, strict=True))
+
+
+@lru_cache(maxsize=65536)
+def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], _kinds: tuple[type, ...]) -> Box:
+    return Box(name, dom, cod, op=name, params=dict(items))
+
+
+def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
+    """A primitive as it is; equal ones without bodies are one object."""
+    params = {k: _param(reader, v) for k, v in eqn.params.items()}
+    name = eqn.primitive.name
+    if any(_has_body(v) for v in params.values()):
+        return Box(name, dom, cod, op=name, params=params)
+    items = tuple((k, canonical(v)) for k, v in params.items())
+    try:
+        # 1, 1.0 and True are equal keys to Python and different parameters to JAX
+        return _generator(name, dom, cod, items, tuple(type(v) for _, v in items))
+    except TypeError:
+        return Box(name, dom, cod, op=name, params=params)
+
+
+def _param(reader: _Reader, value: Any) -> Any:
+    if is_jaxpr(value):
+        return _body(reader, value) if readable(value) else value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*[_param(reader, v) for v in value])
+    if isinstance(value, (tuple, list)):
+        return tuple(_param(reader, v) for v in value)
+    return value
+
+
+def _body(reader: _Reader, jaxpr: Any) -> Body:
+    invars = getattr(jaxpr, "jaxpr", jaxpr).invars
+    weak = tuple(i for i, v in enumerate(invars) if getattr(v.aval, "weak_type", False))
+    return Body(reader.body(jaxpr), hasattr(jaxpr, "consts"), weak)
+
+
+def _has_body(value: Any) -> bool:
+    return isinstance(value, Body) or (isinstance(value, tuple) and any(map(_has_body, value)))
+
+
+def _jit(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
+    """A `jit` is a box with a definition; one that pins shardings, layouts or options stays a primitive."""
+    p = eqn.params
+    pinned = [
+        x for k in ("in_shardings", "out_shardings") for x in p.get(k, ()) if "Unspecified" not in type(x).__name__
+    ]
+    pinned += [x for k in ("in_layouts", "out_layouts") for x in p.get(k, ()) if x is not None]
+    if pinned or p.get("compiler_options_kvs"):
+        return _generic(reader, eqn, dom, cod)
+    return Box(
+        p.get("name") or eqn.primitive.name, dom, cod, definition=reader.body(p.get("jaxpr", p.get("call_jaxpr")))
+    )
+
+
+def _scan(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
+    """A scan: its numbers of constants and carries are read off the shapes, as versions of JAX name them differently."""
+    body = reader.body(eqn.params["jaxpr"])
+    n_xs = sum(o.shape != i.shape for o, i in zip(dom.inside, body.dom.inside, strict=True))
+    n_ys = sum(o.shape != i.shape for o, i in zip(cod.inside, body.cod.inside, strict=True))
+    n_carry = len(cod) - n_ys
+    params = {
+        "body": _body(reader, eqn.params["jaxpr"]),
+        "length": eqn.params["length"],
+        "reverse": eqn.params["reverse"],
+        "unroll": eqn.params["unroll"],
+        "num_consts": len(dom) - n_xs - n_carry,
+        "num_carry": n_carry,
+    }
+    return Box("scan", dom, cod, op="scan", params=params)
+
+
+def _reduce(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
+    """A reduction by a function: the jaxpr is kept, the Python function that it was traced from is not."""
+    params = {"body": _body(reader, eqn.params["jaxpr"]), "dimensions": eqn.params["dimensions"]}
+    return Box("reduce", dom, cod, op="reduce", params=params)
+
+
+def _custom(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
+    """A function with its own derivative: a definition and the user's rules, traced when asked for.
+
+    A rule may call the very function that it belongs to. Reading it again would never end, so a
+    call with the same source line, name and definition as one whose rule is being read shares its rules.
+    """
+    jaxpr = eqn.params["call_jaxpr"]
+    definition = reader.body(jaxpr)
+    op = eqn.primitive.name
+    name = str(getattr(getattr(jaxpr, "jaxpr", jaxpr).debug_info, "func_name", op))
+    source = eqn.params.get("jvp_jaxpr_fun", eqn.params.get("fwd_jaxpr_thunk"))
+    key = (str(getattr(getattr(source, "debug_info", None), "func_src_info", "")), name, definition.graph)
+    for known, rules in reader.enclosing:
+        if known == key:
+            return Box(name, dom, cod, op=op, definition=definition, params=rules)
+    rules: dict[str, Rule] = {}
+    enclosing = (*reader.enclosing, (key, rules))
+    rules.update(_jvp_rules(eqn, dom, enclosing) if op == "custom_jvp_call" else _vjp_rules(eqn, dom, cod, enclosing))
+    return Box(name, dom, cod, op=op, definition=definition, params=rules)
+
+
+def _caller(eqn: Any) -> Callable[..., Any]:
+    params = eqn.primitive.get_bind_params(eqn.params)
+    return lambda *xs: eqn.primitive.bind(*xs, **params)
+
+
+def zeros(w: Wire) -> Any:
+    """The only tangent of a wire that has none, as JAX writes it."""
+    return np.zeros(w.shape, FLOAT0)
+
+
+def spread(wires: Sequence[Wire], values: Sequence[Any]) -> list[Any]:
+    """One tangent a wire: the given values at the differentiable wires, JAX's empty tangent elsewhere."""
+    given = iter(values)
+    return [next(given) if w.differentiable else zeros(w) for w in wires]
+
+
+def _jvp_rules(eqn: Any, dom: Ty, enclosing: Enclosing) -> dict[str, Rule]:
+    """`jvp : A ⊗ A' -> B ⊗ B'`, from JAX's own call of the user's rule."""
+
+    def trace() -> Diagram:
+        call = _caller(eqn)
+        primal = [aval(w) for w in dom.inside]
+        tangent = [aval(w) for w in dom.inside if w.differentiable]
+
+        def both(*values: Any) -> Any:
+            xs, ts = values[: len(primal)], spread(dom.inside, values[len(primal) :])
+            ys, dys = jax.jvp(call, xs, tuple(ts))
+            return ys, [t for t in dys if t.dtype != FLOAT0]
+
+        return read(jax.make_jaxpr(both)(*primal, *tangent), enclosing)
+
+    return {"jvp": Rule(trace)}
+
+
+def _vjp_rules(eqn: Any, dom: Ty, cod: Ty, enclosing: Enclosing) -> dict[str, Rule]:
+    """`fwd : A -> B ⊗ M` and `bwd : M ⊗ B' -> A'`: what `jax.vjp` closes over is the residual M."""
+    closure: list[Any] = []
+
+    def forward(*xs: Any) -> Any:
+        ys, pull = jax.vjp(_caller(eqn), *xs)
+        leaves, tree = jax.tree.flatten(pull)
+        closure[:] = [tree]
+        return ys, leaves
+
+    def fwd_trace() -> Diagram:
+        return read(jax.make_jaxpr(forward)(*[aval(w) for w in dom.inside]), enclosing)
+
+    def bwd_trace() -> Diagram:
+        fwd = rules["fwd"].diagram
+        residuals = fwd.cod.inside[len(cod) :]
+
+        def backward(*values: Any) -> Any:
+            pull = jax.tree.unflatten(closure[0], values[: len(residuals)])
+            cotangents = pull(spread(cod.inside, values[len(residuals) :]))
+            return [c for c in cotangents if c.dtype != FLOAT0]
+
+        flowing = [w for w in cod.inside if w.differentiable]
+        return read(jax.make_jaxpr(backward)(*[aval(w) for w in (*residuals, *flowing)]), enclosing)
+
+    rules = {"fwd": Rule(fwd_trace), "bwd": Rule(bwd_trace)}
+    return rules
+
+
+READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
+    "jit": _jit,
+    "pjit": _jit,
+    "closed_call": _jit,
+    "core_call": _jit,
+    "scan": _scan,
+    "reduce": _reduce,
+    "custom_jvp_call": _custom,
+    "custom_vjp_call": _custom,
+    "custom_vjp_call_jaxpr": _custom,
+}
+
+
+def constant(value: Any, weak: bool = False) -> Box:
+    """The box without inputs that gives this array or, when `weak`, this Python scalar."""
+    if getattr(value, "dtype", None) is not None and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        data = np.asarray(jax.random.key_data(value))
+        impl = str(jax.random.key_impl(value))
+        cod = Ty.of((wire(tuple(value.shape), dtype_name(value.dtype)),))
+        return Box("key", Ty(), cod, op="constant", params={"value": Constant(data), "impl": impl})
+    if not isinstance(value, (jax.Array, np.ndarray)):
+        value = np.asarray(value)
+    cod = Ty.of((wire(tuple(value.shape), dtype_name(value.dtype)),))
+    if value.size == 1 and value.ndim == 0:
+        return _scalar(np.asarray(value).tobytes(), str(value.dtype), weak, cod)
+    return Box("constant", Ty(), cod, op="constant", params={"value": Constant(value, weak)})
+
+
+@lru_cache(maxsize=4096)
+def _scalar(data: bytes, dtype: str, weak: bool, cod: Ty) -> Box:
+    value = np.frombuffer(data, dtype=jax.numpy.dtype(dtype)).reshape(())
+    return Box(_short(value), Ty(), cod, op="constant", params={"value": Constant(value, weak)})
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return f"{float(value):.4g}" if len(text) > 8 and value.dtype.kind == "f" else text
