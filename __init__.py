@@ -5,7 +5,8 @@ This page is the table of contents; each name says in its docstring what it is, 
 
 from .backends import Compiled, compile, export, to_jax
 from .categories import Init, Para, ParalensError, Param
-from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax
+from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax, load, save
+from .functors import batch
 
 __version__ = "0.1.0"
 
@@ -24,9 +25,12 @@ __all__ = [
     "R",
     "Ty",
     "Z",
+    "batch",
     "compile",
     "diagram",
     "export",
     "from_jax",
+    "load",
+    "save",
     "to_jax",
 ]

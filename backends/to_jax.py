@@ -57,7 +57,7 @@ def _fit(dom: Ty, values: Sequence[Any]) -> None:
     if len(values) != len(dom):
         raise InputError(f"the diagram takes {len(dom)} arrays {dom}, and got {len(values)}")
     wrong = []
-    for i, (w, v) in enumerate(zip(dom.inside, values)):
+    for i, (w, v) in enumerate(zip(dom.inside, values, strict=True)):
         shape = getattr(v, "shape", None)
         if shape is None and isinstance(v, (bool, int, float, complex)):
             shape = ()

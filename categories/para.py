@@ -109,7 +109,11 @@ class Para:
         last = arrow.dom.inside[len(arrow.dom) - len(entries) :]
         if len(entries) > len(arrow.dom):
             raise ParameterError(f"{len(entries)} parameters for the {len(arrow.dom)} inputs {arrow.dom}")
-        wrong = [f"{'/'.join(p)} is {q.ty} but the map takes {w}" for (p, q), w in zip(entries, last) if q.wire != w]
+        wrong = [
+            f"{'/'.join(p)} is {q.ty} but the map takes {w}"
+            for (p, q), w in zip(entries, last, strict=True)
+            if q.wire != w
+        ]
         if wrong:
             raise ParameterError("the parameters are the last inputs of the map, in order: " + "; ".join(wrong))
         _refuse_clashes([p for p, _ in entries])
@@ -233,13 +237,13 @@ class Para:
         """Initial values, a nested dict of arrays; each depends on the key and its own path only."""
         import jax
 
-        missing = [p for p, (_, q) in zip(self.paths, self.entries) if q.init is None]
+        missing = [p for p, (_, q) in zip(self.paths, self.entries, strict=True) if q.init is None]
         if missing:
             raise ParameterError(f"no initializer for {', '.join(missing)}: give one to Param(ty, init=...)")
         if isinstance(key, int):
             key = jax.random.key(key)
         keys = [jax.random.fold_in(key, zlib.crc32(p.encode())) for p in self.paths]
-        made = [q.init(k, q.wire.shape, q.wire.dtype) for k, (_, q) in zip(keys, self.entries)]
+        made = [q.init(k, q.wire.shape, q.wire.dtype) for k, (_, q) in zip(keys, self.entries, strict=True)]
         return self.nest(made)
 
     def nest(self, values: Sequence[Any]) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """The free category: wires, boxes, diagrams, the flat graph, and the ways to build them."""
 
 from .builder import Var, diagram
-from .diagram import Box, Copy, Diagram, Discard, Swap
+from .diagram import Box, Diagram
 from .graph import Graph, interpret, normal_form
 from .jaxpr import from_jax
+from .store import load, save
+from .structure import Copy, Discard, Swap
 from .types import B, C, Key, R, Ty, Wire, Z, wire
 
 __all__ = [
@@ -24,6 +26,8 @@ __all__ = [
     "diagram",
     "from_jax",
     "interpret",
+    "load",
     "normal_form",
+    "save",
     "wire",
 ]

@@ -136,7 +136,9 @@ def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Any] = ()) -> Any:
         raise CompositionError(f"{name} was called on a wire of another diagram: wires live in one @diagram function")
     expected = d.dom.inside[: d.n_in - len(entries)]
     wrong = [
-        f"wire {i} is {v.wire} but {name} takes {w}" for i, (v, w) in enumerate(zip(flat, expected)) if v.wire != w
+        f"wire {i} is {v.wire} but {name} takes {w}"
+        for i, (v, w) in enumerate(zip(flat, expected, strict=False))
+        if v.wire != w
     ]
     if len(flat) != len(expected):
         wrong.append(f"{name} takes {len(expected)} wires {Ty.of(expected)} and got {len(flat)}")

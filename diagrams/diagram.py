@@ -23,12 +23,13 @@ from typing import Any, ClassVar
 
 from ..categories.errors import CompositionError, ParalensError
 from . import mismatch
-from .discopy_seam import FreeBox, FreeCopy, FreeDiagram, FreeDiscard, FreeSwap, FreeTy, Layer, factory
+from .codec import fingerprint
+from .discopy_seam import FreeBox, FreeDiagram, FreeTy, Layer, factory
 from .graph import Graph, flatten, normal_form
-from .params import Body, Rule, canonical, fingerprint
+from .params import Body, Rule, canonical, standalone
 from .types import Ty
 
-__all__ = ["Box", "Copy", "Diagram", "Discard", "Swap"]
+__all__ = ["Box", "Diagram"]
 
 Form = tuple[str, Any, Any]
 
@@ -65,13 +66,13 @@ class Diagram(FreeDiagram):
     @classmethod
     def id(cls, dom: FreeTy | None = None) -> Diagram:
         """The identity on a type (the unit `Ty()` by default)."""
-        dom = _ty(Ty() if dom is None else dom)
+        dom = as_ty(Ty() if dom is None else dom)
         return _make(("wires", tuple(range(len(dom))), None), dom, dom)
 
     @classmethod
     def wires(cls, dom: FreeTy, outputs: Sequence[int]) -> Diagram:
         """The diagram without boxes whose output i is its input `outputs[i]`: any copying, dropping, permuting."""
-        dom = _ty(dom)
+        dom = as_ty(dom)
         if any(not 0 <= i < len(dom) for i in outputs):
             raise CompositionError(f"outputs {tuple(outputs)} name wires that {dom} has not")
         return _make(("wires", tuple(outputs), None), dom, Ty.of(dom.inside[i] for i in outputs))
@@ -80,7 +81,7 @@ class Diagram(FreeDiagram):
     def swap(cls, left: FreeTy, right: FreeTy) -> Diagram:
         """The symmetry `left @ right -> right @ left`."""
         n, m = len(left), len(right)
-        return cls.wires(_ty(left) @ right, (*range(n, n + m), *range(n)))
+        return cls.wires(as_ty(left) @ right, (*range(n, n + m), *range(n)))
 
     braid = swap
 
@@ -281,7 +282,7 @@ class Box(FreeBox, Diagram):
     ) -> None:
         if not isinstance(name, str) or not name:
             raise CompositionError(f"a box is named by a non-empty string, not {name!r}")
-        _init(self, ("box", None, None), _ty(dom), _ty(cod))
+        _init(self, ("box", None, None), as_ty(dom), as_ty(cod))
         if definition is not None and (definition.dom, definition.cod) != (self.dom, self.cod):
             raise CompositionError(
                 f"box {name!r} is declared {self.dom} -> {self.cod} "
@@ -293,11 +294,14 @@ class Box(FreeBox, Diagram):
     @property
     def digest(self) -> bytes:  # type: ignore[override]
         """Sixteen bytes of the box's own content."""
-        if self._digest is None:
-            inner = self.definition.digest.hex() if self.definition is not None else None
-            items = tuple(self.params.items())
-            self._digest = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
-        return self._digest
+        if self._digest is not None and standalone():
+            return self._digest
+        inner = self.definition.digest.hex() if self.definition is not None else None
+        items = tuple(self.params.items())
+        digest = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
+        if standalone():
+            self._digest = digest
+        return digest
 
     @property
     def bodies(self) -> dict[str, Diagram]:
@@ -341,61 +345,7 @@ def _box(name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definitio
     return Box(name, dom, cod, op=op, params=params, definition=definition)
 
 
-class _Structure(Box):
-    """A structural box, as DisCoPy's layers need them; `wiring` says which input each output is."""
-
-    __slots__ = ("wiring",)
-
-    def __init__(self, name: str, dom: Ty, wiring: tuple[int, ...]) -> None:
-        super().__init__(name, dom, Ty.of(dom.inside[i] for i in wiring))
-        self.form, self.wiring = ("wires", wiring, None), wiring
-
-    __eq__, __hash__ = Diagram.__eq__, Diagram.__hash__
-
-
-class Swap(FreeSwap, _Structure):
-    """The swap of two single wires, as a box of DisCoPy's layers; see `Diagram.swap` for types."""
-
-    __slots__ = ()
-    draw_as_wires, draw_as_braid = True, False
-
-    def __init__(self, left: FreeTy, right: FreeTy) -> None:
-        self.left, self.right = _ty(left), _ty(right)
-        _Structure.__init__(self, f"Swap({left}, {right})", self.left @ self.right, (1, 0))
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Swap, (self.left, self.right)
-
-
-class Copy(FreeCopy, _Structure):
-    """The copy of a single wire, as a box of DisCoPy's layers; see `Diagram.copy` for types."""
-
-    __slots__ = ()
-    draw_as_spider, color, drawing_name = True, "black", ""
-
-    def __new__(cls, x: FreeTy, n: int = 2) -> Copy:
-        return object.__new__(cls)
-
-    def __init__(self, x: FreeTy, n: int = 2) -> None:
-        _Structure.__init__(self, f"Copy({x}, {n})", _ty(x), (0,) * n)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Copy, (self.dom, self.n_out)
-
-
-class Discard(Copy, FreeDiscard):
-    """The discard of a single wire, as a box of DisCoPy's layers."""
-
-    __slots__ = ()
-
-    def __init__(self, x: FreeTy, n: int = 0) -> None:
-        Copy.__init__(self, x, 0)
-
-
-Diagram.braid_factory, Diagram.copy_factory, Diagram.discard_factory = Swap, Copy, Discard
-
-
-def _ty(x: Any) -> Ty:
+def as_ty(x: Any) -> Ty:
     """The type, also when it comes as DisCoPy's own over our wires."""
     if type(x) is Ty:
         return x

@@ -210,7 +210,7 @@ def _jit(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
 
 
 def _scan(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
-    """A scan: its numbers of constants and carries are read off the shapes, as versions of JAX name them differently."""
+    """A scan; its numbers of constants and carries are read off the shapes, as JAX's versions name them differently."""
     body = reader.body(eqn.params["jaxpr"])
     n_xs = sum(o.shape != i.shape for o, i in zip(dom.inside, body.dom.inside, strict=True))
     n_ys = sum(o.shape != i.shape for o, i in zip(cod.inside, body.cod.inside, strict=True))

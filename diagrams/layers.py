@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .diagram import Copy, Discard, Swap
 from .discopy_seam import Layer
 from .graph import Graph
+from .structure import Copy, Discard, Swap
 from .types import Ty, Wire
 
 __all__ = ["layers"]

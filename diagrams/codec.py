@@ -1,0 +1,199 @@
+"""The written form of a box's parameters, shared by saving, equality and hashing.
+
+`encode` writes a value as a JSON tree and `decode` reads it back; the digest of a box is the digest
+of that tree (`fingerprint`), so that equality, hashing and saving agree on what a box is.
+
+>>> decode(json.loads(json.dumps(encode((1, 2.5, "same", float("inf"))))))
+(1, 2.5, 'same', inf)
+"""
+
+from __future__ import annotations
+
+import base64
+import enum
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..categories.errors import FileError
+from .params import Body, Constant, Rule
+
+if TYPE_CHECKING:
+    from .diagram import Diagram
+
+__all__ = ["decode", "encode", "fingerprint"]
+
+
+def encode(
+    value: Any,
+    diagram: Callable[[Diagram], Any] | None = None,
+    array: Callable[[Constant], Any] | None = None,
+    rule: Callable[[Rule], Any] | None = None,
+    opaque: Callable[[Any], Any] | None = None,
+) -> Any:
+    """The value as a JSON tree; the functions say how the leaves of those kinds are written.
+
+    Raises `FileError` for a leaf that has no written form and no function.
+    """
+
+    def walk(v: Any) -> Any:
+        if v is None or isinstance(v, (bool, str)) or type(v) is int:
+            return v
+        if isinstance(v, float):
+            return v if np.isfinite(v) else {"$float": repr(v)}
+        if isinstance(v, complex):
+            return {"$complex": [walk(v.real), walk(v.imag)]}
+        if isinstance(v, enum.Enum) and _public(type(v)) is not None:
+            return {"$enum": type(v).__name__, "name": v.name}
+        if isinstance(v, tuple) and hasattr(v, "_fields") and _public(type(v)) is not None:
+            return {"$record": type(v).__name__, "fields": {k: walk(getattr(v, k)) for k in v._fields}}
+        if is_dataclass(v) and _public(type(v)) is not None:
+            return {"$record": type(v).__name__, "fields": {f.name: walk(getattr(v, f.name)) for f in fields(v)}}
+        if hasattr(v, "spec") and getattr(getattr(v, "mesh", None), "empty", False):
+            return {"$unsharded": len(v.spec)}  # JAX writes a sharding over no devices where it means none
+        if type(v) is tuple:
+            return {"$tuple": [walk(x) for x in v]}
+        if isinstance(v, np.dtype):
+            return {"$dtype": str(v)}
+        if isinstance(v, Body) and diagram is not None:
+            return {"$body": diagram(v.diagram), "closed": v.closed, "weak": list(v.weak)}
+        if isinstance(v, Rule) and rule is not None:
+            return {"$rule": rule(v)}
+        if isinstance(v, Constant):
+            return array(v) if array is not None else _array(v)
+        policy = _policy(v)
+        if policy is not None:
+            return {"$policy": policy}
+        if opaque is None:
+            raise FileError(f"no written form for {v!r} of type {type(v).__name__}")
+        return opaque(v)
+
+    return walk(value)
+
+
+def _array(constant: Constant) -> dict[str, Any]:
+    array = np.asarray(constant.value, order="C")
+    data = base64.b64encode(array.tobytes()).decode()
+    return {"$array": data, "dtype": str(array.dtype), "shape": list(array.shape), "weak": constant.weak}
+
+
+def decode(
+    tree: Any,
+    diagram: Callable[[Any], Diagram] | None = None,
+    rule: Callable[[Any], Rule] | None = None,
+) -> Any:
+    """The value that `encode` wrote; raises `FileError` for a tree that it did not write."""
+
+    def walk(t: Any) -> Any:
+        if not isinstance(t, dict):
+            return t
+        tag = next(iter(t), "")
+        if tag == "$body" and diagram is not None:
+            return Body(diagram(t["$body"]), t["closed"], tuple(t["weak"]))
+        if tag == "$rule" and rule is not None:
+            return rule(t["$rule"])
+        if tag not in DECODERS:
+            raise FileError(f"unknown value tagged {tag!r}")
+        return DECODERS[tag](t, walk)
+
+    return walk(tree)
+
+
+def _decode_record(tree: Any, walk: Callable[[Any], Any]) -> Any:
+    cls = _public_named(tree["$record"])
+    return cls(**{k: walk(v) for k, v in tree["fields"].items()})
+
+
+def _decode_array(tree: Any, walk: Callable[[Any], Any]) -> Constant:
+    dtype = np.dtype(_dtype(tree["dtype"]))
+    array = np.frombuffer(base64.b64decode(tree["$array"]), dtype=dtype).reshape(tree["shape"])
+    return Constant(array, tree["weak"])
+
+
+def _decode_unsharded(tree: Any, walk: Callable[[Any], Any]) -> Any:
+    from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
+
+    return NamedSharding(AbstractMesh((), ()), PartitionSpec(*[None] * tree["$unsharded"]))
+
+
+def _dtype(name: str) -> Any:
+    import ml_dtypes
+
+    return np.dtype(getattr(ml_dtypes, name, name))
+
+
+def _policy(value: Any) -> str | None:
+    """The name of a rematerialisation policy of `jax.checkpoint_policies`."""
+    import jax
+
+    policies = vars(jax.checkpoint_policies)
+    return next((name for name, p in policies.items() if p is value or type(p) is type(value) and p == value), None)
+
+
+def _decode_policy(tree: Any, walk: Callable[[Any], Any]) -> Any:
+    import jax
+
+    if tree["$policy"] not in vars(jax.checkpoint_policies):
+        raise FileError(f"this JAX has no checkpoint policy {tree['$policy']!r}")
+    return getattr(jax.checkpoint_policies, tree["$policy"])
+
+
+def _public(cls: type) -> type | None:
+    """The class if `jax.lax` exports it under its own name; only those are read back from a file."""
+    import jax
+
+    for space in (jax.lax, jax.lax.linalg):
+        if getattr(space, cls.__name__, None) is cls:
+            return cls
+    return None
+
+
+def _public_named(name: str) -> Any:
+    import jax
+
+    for space in (jax.lax, jax.lax.linalg):
+        if isinstance(getattr(space, name, None), type):
+            return getattr(space, name)
+    raise FileError(f"jax.lax has no class {name!r}: the file was written with another version of JAX")
+
+
+def fingerprint(*values: Any) -> bytes:
+    """Sixteen bytes of the values' written form; objects that have none count by identity."""
+    tree = encode(
+        values,
+        diagram=lambda d: d.digest.hex(),
+        array=lambda c: {"$array": c.digest},
+        rule=lambda r: r.digest,
+        opaque=_identity,
+    )
+    return hashlib.blake2b(json.dumps(tree).encode(), digest_size=16).digest()
+
+
+def _identity(value: Any) -> Any:
+    """What tells a value without a written form apart: its qualified name or fields where it has them, else itself."""
+    cls = f"{type(value).__module__}.{type(value).__qualname__}"
+    if isinstance(value, enum.Enum):
+        return {"$object": cls, "name": value.name}
+    name = getattr(value, "__qualname__", "<none>")
+    if callable(value) and "<" not in name:
+        return {"$object": f"{value.__module__}.{name}"}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"$object": cls, "fields": [[f.name, repr(getattr(value, f.name))] for f in fields(value)]}
+    return {"$object": cls, "id": id(value)}
+
+
+DECODERS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
+    "$float": lambda t, walk: float(t["$float"]),
+    "$complex": lambda t, walk: complex(*map(walk, t["$complex"])),
+    "$enum": lambda t, walk: _public_named(t["$enum"])[t["name"]],
+    "$record": _decode_record,
+    "$tuple": lambda t, walk: tuple(map(walk, t["$tuple"])),
+    "$dtype": lambda t, walk: _dtype(t["$dtype"]),
+    "$array": _decode_array,
+    "$policy": _decode_policy,
+    "$unsharded": _decode_unsharded,
+}
