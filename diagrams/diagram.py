@@ -207,6 +207,18 @@ class Diagram(FreeDiagram):
             self._inside = self.form[1] if self.form[0] == "layers" else layers(self.graph)
         return self._inside
 
+    def at(self, path: str) -> Box:
+        """The box at a path such as `block_1/attention`; raises `PathError`."""
+        from .opening import box_at
+
+        return box_at(self, path)
+
+    def open(self, *paths: str, depth: int = 0) -> Diagram:
+        """The diagram with the boxes at these paths, or all down to a depth, replaced by their definitions."""
+        from .opening import opened
+
+        return opened(self, *paths, depth=depth)
+
     @property
     def boxes(self) -> list[Box]:
         """The boxes in topological order, structure left out."""

@@ -1,0 +1,129 @@
+"""Boxes by path, and opening them.
+
+A path names a box inside of boxes: `block_1/attention` is the box `attention` in the definition of
+the node `block_1`; names of nodes are those of `Graph.names`. A body that is not a definition has
+its label on the path too: `scan/body/add`. Opening puts the definition in the place of its box; it
+is the counit of closing: `opened(d.boxed("f"), "f") == d`.
+
+>>> d = from_jax(jnp.sin, R(3)).boxed("inner").boxed("outer")
+>>> [box.name for box in opened(d, "outer", "outer/inner").boxes]
+['sin']
+>>> box_at(d, "outer/inner").definition.boxes[0].op
+'sin'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..categories.errors import PathError
+from .diagram import Box, Diagram
+from .graph import Builder, splice
+from .params import Body
+
+__all__ = ["box_at", "opened"]
+
+
+def box_at(d: Diagram, path: str) -> Box:
+    """The box that a path names; raises `PathError` with the names that there are at that level."""
+    parts = path.split("/")
+    here, done = d, ""
+    while True:
+        names = here.graph.names()
+        if parts[0] not in names:
+            raise PathError(_missing(parts[0], done, names))
+        index = names.index(parts[0])
+        box = here.graph.table[int(here.graph.ops[index])]
+        done = f"{done}/{parts[0]}".strip("/")
+        parts = parts[1:]
+        if not parts:
+            return box
+        label = parts[0] if parts[0] in box.bodies and parts[0] else ""
+        if label not in box.bodies:
+            raise PathError(f"{done} is a {box.name} box without a definition: there is no {'/'.join(parts)} in it")
+        here, parts = box.bodies[label], parts[1:] if label else parts
+        if not parts:
+            return here.boxed(label)
+
+
+def opened(d: Diagram, *paths: str, depth: int = 0) -> Diagram:
+    """The diagram with the boxes at these paths replaced by their definitions.
+
+    A path deeper than its parents leaves them closed around it; list the parents to open them too.
+    `depth` opens every box that has a definition, so many levels deep. Opening a box that carries its
+    own derivative rule forgets the rule: the value stays, the derivative is that of the definition.
+    Raises `PathError`.
+    """
+    result = _opened(d, [tuple(p.split("/")) for p in paths], "")
+    for _ in range(depth):
+        result = _opened(result, [(name,) for name, box in _named(result) if box.definition is not None], "")
+    return result
+
+
+def _named(d: Diagram) -> list[tuple[str, Box]]:
+    return list(zip(d.graph.names(), d.boxes, strict=True))
+
+
+def _opened(d: Diagram, paths: Sequence[tuple[str, ...]], above: str) -> Diagram:
+    if not paths:
+        return d
+    graph = d.graph
+    names = graph.names()
+    wanted: dict[str, list[tuple[str, ...]]] = {}
+    for first, *rest in paths:
+        if first not in names:
+            raise PathError(_missing(first, above, names))
+        wanted.setdefault(first, []).append(tuple(rest))
+    build = Builder(graph.dom)
+    env = list(range(len(graph.dom)))
+    for name, (box, reads, _) in zip(names, graph.nodes(), strict=True):
+        inputs = [env[i] for i in reads]
+        rests = wanted.get(name)
+        if rests is None:
+            env.extend(build.add(box, inputs))
+            continue
+        box = _within(box, [r for r in rests if r], f"{above}/{name}".strip("/"))
+        if () not in rests:
+            env.extend(build.add(box, inputs))
+        elif box.definition is None:
+            raise PathError(f"{above}/{name} is a {box.name} box without a definition, and cannot be opened".strip("/"))
+        else:
+            env.extend(splice(build, box.definition.graph, inputs))
+    return Diagram.of_graph(build.finish([env[i] for i in graph.outputs.tolist()], graph.cod))
+
+
+def _within(box: Box, paths: Sequence[tuple[str, ...]], above: str) -> Box:
+    """The box with boxes inside of its definition or bodies opened."""
+    if not paths:
+        return box
+    bodies = box.bodies
+    by_label: dict[str, list[tuple[str, ...]]] = {}
+    for path in paths:
+        label = path[0] if path[0] in bodies and path[0] else ""
+        if label not in bodies:
+            raise PathError(f"{above} is a {box.name} box without a definition: there is no {'/'.join(path)} in it")
+        by_label.setdefault(label, []).append(path[1:] if label else path)
+    changed = {label: _opened(bodies[label], ps, f"{above}/{label}".strip("/")) for label, ps in by_label.items()}
+    definition = changed.get("", box.definition)
+    return Box(box.name, box.dom, box.cod, op=box.op, params=_params(box.params, changed), definition=definition)
+
+
+def _params(params: Mapping[str, object], changed: Mapping[str, Diagram]) -> dict[str, object]:
+    made: dict[str, object] = {}
+    for key, value in params.items():
+        if isinstance(value, Body):
+            made[key] = Body(changed.get(key, value.diagram), value.closed, value.weak)
+        elif type(value) is tuple:
+            items = [
+                Body(changed.get(f"{key}[{i}]", v.diagram), v.closed, v.weak) if isinstance(v, Body) else v
+                for i, v in enumerate(value)
+            ]
+            made[key] = tuple(items)
+        else:
+            made[key] = value
+    return made
+
+
+def _missing(name: str, above: str, names: Sequence[str]) -> str:
+    shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return f"no box {name!r} in {above or 'the diagram'}; there are {shown or 'none'}"
