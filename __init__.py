@@ -5,8 +5,9 @@ This page is the table of contents; each name says in its docstring what it is, 
 
 from .backends import Compiled, compile, export, to_jax
 from .categories import Init, Para, ParalensError, Param
-from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax, load, save
-from .functors import batch
+from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax, load, nn, save
+from .diagrams.drawing import draw
+from .functors import batch, cost, summary
 
 __version__ = "0.1.0"
 
@@ -27,10 +28,14 @@ __all__ = [
     "Z",
     "batch",
     "compile",
+    "cost",
     "diagram",
+    "draw",
     "export",
     "from_jax",
     "load",
+    "nn",
     "save",
+    "summary",
     "to_jax",
 ]

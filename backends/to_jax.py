@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+from jax.core import Tracer
 
 from ..categories.errors import InputError
 from ..categories.para import Para
@@ -58,15 +59,14 @@ def _fit(dom: Ty, values: Sequence[Any]) -> None:
         raise InputError(f"the diagram takes {len(dom)} arrays {dom}, and got {len(values)}")
     wrong = []
     for i, (w, v) in enumerate(zip(dom.inside, values, strict=True)):
-        shape = getattr(v, "shape", None)
-        if shape is None and isinstance(v, (bool, int, float, complex)):
-            shape = ()
+        scalar = isinstance(v, (bool, int, float, complex))
+        shape, dtype = () if scalar else getattr(v, "shape", None), getattr(v, "dtype", None)
         if shape is None:
             wrong.append(f"wire {i} takes {w} and got {type(v).__name__}")
         elif tuple(shape) != w.shape:
             wrong.append(f"wire {i} takes {w} and got an array of shape {tuple(shape)}")
-        elif hasattr(v, "dtype") and _narrowed(v.dtype) != w.dtype:
-            wrong.append(f"wire {i} takes {w} and got dtype {v.dtype}")
+        elif dtype is not None and _narrowed(dtype) != w.dtype:
+            wrong.append(f"wire {i} takes {w} and got dtype {dtype}")
     if wrong:
         raise InputError("; ".join(wrong))
 
@@ -92,23 +92,10 @@ class Compiled:
     def __init__(self, d: Diagram | Para, donate: tuple[int, ...], options: dict[str, Any] | None) -> None:
         self.diagram = d
         self._options = options
-        self._check = to_jax(d)
+        self._function: Any = to_jax(d)
         arrow = d.arrow if isinstance(d, Para) else d
-        graph = arrow.graph
-        one = arrow.n_out == 1
-        if isinstance(d, Para):
-
-            def run(params: Any, *xs: Any) -> Any:
-                made = evaluate(graph, (*xs, *d.flat(params)))
-                return made[0] if one else tuple(made)
-        else:
-
-            def run(*values: Any) -> Any:
-                made = evaluate(graph, values)
-                return made[0] if one else tuple(made)
-
-        run.__name__ = run.__qualname__ = arrow.name if hasattr(arrow, "name") else "diagram"
-        self._jit = jax.jit(run, donate_argnums=donate)
+        self._function.__name__ = self._function.__qualname__ = getattr(arrow, "name", "diagram")
+        self._jit: Any = jax.jit(self._function, donate_argnums=donate)
 
     @cached_property
     def shapes(self) -> tuple[Any, ...]:
@@ -131,7 +118,7 @@ class Compiled:
             return self._executable(*args)
         except (TypeError, ValueError):
             leaves = jax.tree.leaves(args)
-            if any(isinstance(x, jax.core.Tracer) for x in leaves):
+            if any(isinstance(x, Tracer) for x in leaves):
                 return self._jit(*args)
             self._explain(args)
             return self._executable(*jax.tree.map(jax.numpy.asarray, args))
@@ -148,14 +135,10 @@ class Compiled:
         else:
             _fit(d.dom, args)
 
-    @property
+    @cached_property
     def jaxpr(self) -> Any:
         """The jaxpr that XLA gets; boxes with a definition are calls under their names."""
-        return self._jaxpr
-
-    @cached_property
-    def _jaxpr(self) -> Any:
-        return jax.make_jaxpr(self._jit.__wrapped__)(*self.shapes)
+        return jax.make_jaxpr(self._function)(*self.shapes)
 
     def hlo(self, optimized: bool = True) -> str:
         """The text of the program: XLA's optimized HLO, or the StableHLO that it was given."""

@@ -84,6 +84,12 @@ class Param:
         """The wire: its `shape` and `dtype`."""
         return self.ty.inside[0]
 
+    def make(self, key: Any) -> Any:
+        """An initial value; raises `ParameterError` if there is no initializer."""
+        if self.init is None:
+            raise ParameterError(f"the parameter {self.ty} has no initializer: give one to Param(ty, init=...)")
+        return self.init(key, self.wire.shape, self.wire.dtype)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Param) and (self.ty, self.init) == (other.ty, other.init)
 
@@ -210,11 +216,14 @@ class Para:
         return self.reparam(base.id(self.weight[:0]).tensor(*parts), kept)
 
     def named(self, name: str) -> Para:
-        """The same map closed into one box of this name, with `name` in front of its parameters' paths."""
-        inside = self.entries
-        if len({p[0] for p, _ in inside}) == 1 and all(len(p) > 1 for p, _ in inside):
-            inside = tuple((p[1:], q) for p, q in inside)  # a single layer: its own name gives way
-        return Para(self.arrow.boxed(name), [((name, *p), q) for p, q in inside])
+        """The same map closed into one box of this name, with `name` in front of its parameters' paths.
+
+        A single layer is renamed: its own name gives way, in the box and in the paths.
+        """
+        own = getattr(self.arrow, "name", None)
+        if own is not None and all(p[0] == own and len(p) > 1 for p, _ in self.entries):
+            return Para(self.arrow.renamed(name), [((name, *p[1:]), q) for p, q in self.entries])
+        return Para(self.arrow.boxed(name), [((name, *p), q) for p, q in self.entries])
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -243,8 +252,7 @@ class Para:
         if isinstance(key, int):
             key = jax.random.key(key)
         keys = [jax.random.fold_in(key, zlib.crc32(p.encode())) for p in self.paths]
-        made = [q.init(k, q.wire.shape, q.wire.dtype) for k, (_, q) in zip(keys, self.entries, strict=True)]
-        return self.nest(made)
+        return self.nest([q.make(k) for k, (_, q) in zip(keys, self.entries, strict=True)])
 
     def nest(self, values: Sequence[Any]) -> dict[str, Any]:
         """One value a parameter, in the order of P, as a nested dict."""
@@ -293,6 +301,9 @@ class Para:
 
     def __repr__(self) -> str:
         return f"<Para {self.dom} -> {self.cod}, {len(self.entries)} parameters of {self.size:,} entries>"
+
+    def _repr_svg_(self) -> str | None:
+        return type(self.arrow).svg_of(self)
 
     def __call__(self, *wires: Any) -> Any:
         """Apply the 1-cell to wires of a diagram under construction (see `@diagram`)."""

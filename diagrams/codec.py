@@ -50,10 +50,10 @@ def encode(
         if isinstance(v, enum.Enum) and _public(type(v)) is not None:
             return {"$enum": type(v).__name__, "name": v.name}
         if isinstance(v, tuple) and hasattr(v, "_fields") and _public(type(v)) is not None:
-            return {"$record": type(v).__name__, "fields": {k: walk(getattr(v, k)) for k in v._fields}}
+            return {"$record": type(v).__name__, "fields": {k: walk(getattr(v, k)) for k in vars(type(v))["_fields"]}}
         if is_dataclass(v) and _public(type(v)) is not None:
             return {"$record": type(v).__name__, "fields": {f.name: walk(getattr(v, f.name)) for f in fields(v)}}
-        if hasattr(v, "spec") and getattr(getattr(v, "mesh", None), "empty", False):
+        if getattr(getattr(v, "mesh", None), "empty", False):
             return {"$unsharded": len(v.spec)}  # JAX writes a sharding over no devices where it means none
         if type(v) is tuple:
             return {"$tuple": [walk(x) for x in v]}

@@ -24,17 +24,16 @@ from typing import Any, ClassVar
 from ..categories.errors import CompositionError, ParalensError
 from . import mismatch
 from .codec import fingerprint
-from .discopy_seam import FreeBox, FreeDiagram, FreeTy, Layer, factory
+from .discopy_seam import FreeBox, FreeDiagram, FreeTy, Layer
 from .graph import Graph, flatten, normal_form
 from .params import Body, Rule, canonical, standalone
 from .types import Ty
 
 __all__ = ["Box", "Diagram"]
 
-Form = tuple[str, Any, Any]
+Form = tuple[Any, Any, Any]
 
 
-@factory
 class Diagram(FreeDiagram):
     """A diagram; build one by composing boxes, with `@diagram`, or with `from_jax`.
 
@@ -47,6 +46,11 @@ class Diagram(FreeDiagram):
     form: Form
     n_in: int
     n_out: int
+    _dom: Ty | None
+    _cod: Ty | None
+    _graph: Graph | None
+    _inside: tuple[Layer, ...] | None
+    _normal: Graph | None
     wiring: tuple[int, ...] | None = None
 
     def __init__(self, inside: Sequence[Layer], dom: Ty, cod: Ty, _scan: bool = True) -> None:
@@ -201,11 +205,12 @@ class Diagram(FreeDiagram):
     @property
     def inside(self) -> tuple[Layer, ...]:
         """DisCoPy's layers, computed when first asked for; identities with copies, swaps and discards as boxes."""
-        if self._inside is None:
+        found = self._inside
+        if found is None:
             from .layers import layers
 
-            self._inside = self.form[1] if self.form[0] == "layers" else layers(self.graph)
-        return self._inside
+            found = self._inside = self.form[1] if self.form[0] == "layers" else layers(self.graph)
+        return found
 
     def at(self, path: str) -> Box:
         """The box at a path such as `block_1/attention`; raises `PathError`."""
@@ -251,6 +256,17 @@ class Diagram(FreeDiagram):
         shown = names if len(names) <= 12 else [*names[:6], "...", *names[-5:]]
         return f"{self.dom} -> {self.cod}: {', '.join(shown) or 'wires only'}"
 
+    @staticmethod
+    def svg_of(d: Any) -> str | None:
+        """What a notebook shows of a diagram or a `Para` over one: its picture, unless it is too large to read."""
+        from .drawing import draw
+
+        boxes = len(getattr(d, "arrow", d).graph)
+        return draw(d).svg if boxes <= 1000 else None
+
+    def _repr_svg_(self) -> str | None:
+        return Diagram.svg_of(self)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return Diagram.of_graph, (self.graph,)
 
@@ -259,6 +275,9 @@ class Diagram(FreeDiagram):
 
     def __deepcopy__(self, memo: Any) -> Diagram:
         return self
+
+
+Diagram.factory = Diagram  # what DisCoPy composes with
 
 
 class Box(FreeBox, Diagram):
@@ -314,6 +333,10 @@ class Box(FreeBox, Diagram):
         if standalone():
             self._digest = digest
         return digest
+
+    def renamed(self, name: str) -> Box:
+        """The same box under another name."""
+        return Box(name, self.dom, self.cod, op=self.op, params=self.params, definition=self.definition)
 
     @property
     def bodies(self) -> dict[str, Diagram]:

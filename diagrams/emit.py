@@ -96,7 +96,7 @@ def _jaxpr(body: Body) -> Any:
 def _constant(box: Box, values: Sequence[Any]) -> Sequence[Any]:
     held: Constant = box.params["value"]
     if "impl" in box.params:
-        return (jax.random.wrap_key_data(np.asarray(held.value), impl=box.params["impl"]),)
+        return (jax.random.wrap_key_data(jax.numpy.asarray(held.value), impl=box.params["impl"]),)
     if held.weak:
         scalar = np.asarray(held.value).item()
         # a Python scalar has this dtype by default: hand it over as one, so that it stays weak

@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,14 +91,17 @@ class Graph:
 
     def names(self) -> list[str]:
         """A unique name for every node: that of its box, with `_1`, `_2` ... for the second, third ... use."""
-        seen: dict[str, int] = {}
-        found = []
         labels = [b.name.replace("/", "|") for b in self.table]
+        used = {labels[op] for op in set(self.ops.tolist())}  # a box called f_1 keeps its name
+        count: dict[str, int] = {}
+        found = []
         for op in self.ops.tolist():
-            label = labels[op]
-            count = seen.get(label, 0)
-            seen[label] = count + 1
-            found.append(f"{label}_{count}" if count else label)
+            label = name = labels[op]
+            k = count.get(label, 0)
+            while k and (name := f"{label}_{k}") in used:
+                k += 1
+            count[label] = k + 1
+            found.append(name)
         return found
 
     @property
@@ -170,7 +173,7 @@ def flatten(diagram: Diagram) -> Graph:
         elif kind == "tensor":
             stack += ((right, at + left.n_out), (left, at))
         elif kind == "box":
-            current[at : at + d.n_in] = build.add(d, current[at : at + d.n_in])
+            current[at : at + d.n_in] = build.add(cast("Box", d), current[at : at + d.n_in])
         elif kind == "wires":
             here = current[at : at + d.n_in]
             current[at : at + d.n_in] = [here[i] for i in left]

@@ -331,7 +331,7 @@ READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
 
 def constant(value: Any, weak: bool = False) -> Box:
     """The box without inputs that gives this array or, when `weak`, this Python scalar."""
-    if getattr(value, "dtype", None) is not None and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if getattr(value, "dtype", None) is not None and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
         data = np.asarray(jax.random.key_data(value))
         impl = str(jax.random.key_impl(value))
         cod = Ty.of((wire(tuple(value.shape), dtype_name(value.dtype)),))

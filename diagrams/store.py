@@ -84,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     version = data.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise FileError(f"{path} has version {version!r} and this Paralens reads up to {VERSION}: upgrade to open it")
-    content = data.get("content")
+    content: Any = data.get("content")
     text = json.dumps(content, separators=(",", ":"))
     if hashlib.sha256(text.encode()).hexdigest() != data.get("digest"):
         raise FileError(f"{path} is corrupt: its content does not have the digest that it states")

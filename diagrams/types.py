@@ -25,7 +25,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..categories.errors import CompositionError
-from .discopy_seam import FreeTy, Ob, factory
+from .discopy_seam import FreeTy, Ob
 
 __all__ = ["B", "C", "Key", "R", "Ty", "Wire", "Z", "wire"]
 
@@ -110,7 +110,6 @@ def wire(shape: tuple[int, ...], dtype: str) -> Wire:
     return Wire(shape, dtype)
 
 
-@factory
 class Ty(FreeTy):
     """A type: a tuple of wires, composed by `@`.
 
@@ -198,6 +197,9 @@ class Ty(FreeTy):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Ty, self.inside
+
+
+Ty.factory = Ty  # what DisCoPy makes slices and tensors of types with
 
 
 def _shape(dims: tuple[Any, ...]) -> tuple[int, ...]:
