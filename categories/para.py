@@ -28,9 +28,10 @@ from typing import Any
 
 from .errors import CompositionError, ParameterError, PathError
 
-__all__ = ["Init", "Para", "Param"]
+__all__ = ["Init", "Para", "Param", "joined"]
 
 Path = tuple[str, ...]
+Entry = tuple[Path, "Param"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Init:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", dict(sorted(self.options.items())))
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.options.items())))
 
     def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         import jax.nn.initializers as library
@@ -108,10 +112,11 @@ class Para:
     `name_1`. Raises `ParameterError` when the parameters are not the last wires of the domain.
     """
 
-    __slots__ = ("arrow", "entries")
+    __slots__ = ("_entries", "_halves", "arrow", "n_params")
+    _entries: tuple[Entry, ...] | None
 
-    def __init__(self, arrow: Any, params: Mapping[str, Any] | Sequence[tuple[Path, Param]] = ()) -> None:
-        entries = tuple(_leaves(params) if isinstance(params, Mapping) else params)
+    def __init__(self, arrow: Any, params: Mapping[str, Any] | Sequence[Entry] = ()) -> None:
+        entries: tuple[Entry, ...] = tuple(_leaves(params) if isinstance(params, Mapping) else params)
         last = arrow.dom.inside[len(arrow.dom) - len(entries) :]
         if len(entries) > len(arrow.dom):
             raise ParameterError(f"{len(entries)} parameters for the {len(arrow.dom)} inputs {arrow.dom}")
@@ -123,14 +128,37 @@ class Para:
         if wrong:
             raise ParameterError("the parameters are the last inputs of the map, in order: " + "; ".join(wrong))
         _refuse_clashes([p for p, _ in entries])
-        self.arrow, self.entries = arrow, entries
+        self.arrow, self.n_params, self._entries = arrow, len(entries), entries
+        self._halves: tuple[Para, Para] | None = None
+
+    @classmethod
+    def _composite(cls, arrow: Any, left: Para, right: Para) -> Para:
+        """The 1-cell with the parameters of `left`, then those of `right`; names are joined when asked for."""
+        new = object.__new__(cls)
+        new.arrow, new.n_params = arrow, left.n_params + right.n_params
+        new._entries, new._halves = None, (left, right)
+        return new
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Path and `Param` of each parameter, in the order of the wires of P."""
+        if self._entries is None:
+            leaves, stack = [], [self]
+            while stack:
+                p = stack.pop()
+                if p._entries is None and p._halves is not None:
+                    stack += (p._halves[1], p._halves[0])
+                else:
+                    leaves.append(p.entries)
+            self._entries, self._halves = joined(leaves), None
+        return self._entries
 
     # -- structure -----------------------------------------------------------------------------
 
     @property
     def dom(self) -> Any:
         """X, the type of the data."""
-        return self.arrow.dom[: len(self.arrow.dom) - len(self.entries)]
+        return self.arrow.dom[: self.arrow.n_in - self.n_params]
 
     @property
     def cod(self) -> Any:
@@ -140,7 +168,7 @@ class Para:
     @property
     def weight(self) -> Any:
         """P, the type of the parameters."""
-        return self.arrow.dom[len(self.arrow.dom) - len(self.entries) :]
+        return self.arrow.dom[self.arrow.n_in - self.n_params :]
 
     @classmethod
     def lift(cls, arrow: Any) -> Para:
@@ -153,7 +181,7 @@ class Para:
         for other in map(Para.lift, others):
             base = type(other.arrow)
             arrow = result.arrow.tensor(base.id(other.weight)).then(other.arrow)
-            result = Para(arrow, _joined(result.entries, other.entries))
+            result = Para._composite(arrow, result, other)
         return result
 
     def tensor(self, *others: Any) -> Para:
@@ -164,7 +192,7 @@ class Para:
             middle = base.swap(other.dom, result.weight)
             route = base.id(result.dom).tensor(middle, base.id(other.weight))
             arrow = route.then(result.arrow.tensor(other.arrow))
-            result = Para(arrow, _joined(result.entries, other.entries))
+            result = Para._composite(arrow, result, other)
         return result
 
     def __rshift__(self, other: Any) -> Para:
@@ -181,7 +209,7 @@ class Para:
 
     # -- 2-cells -------------------------------------------------------------------------------
 
-    def reparam(self, r: Any, params: Mapping[str, Any] | Sequence[tuple[Path, Param]]) -> Para:
+    def reparam(self, r: Any, params: Mapping[str, Any] | Sequence[Entry]) -> Para:
         """The 1-cell `(X ⊗ r) ; f` along the 2-cell `r : Q -> P`, with `params` the names on Q."""
         if r.cod != self.weight:
             raise CompositionError(f"a 2-cell gives the parameters {self.weight}, and this one gives {r.cod}")
@@ -294,10 +322,10 @@ class Para:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Para):
             return NotImplemented
-        return len(self.entries) == len(other.entries) and self.arrow == other.arrow
+        return self.n_params == other.n_params and self.arrow == other.arrow
 
     def __hash__(self) -> int:
-        return hash((self.arrow, len(self.entries)))
+        return hash((self.arrow, self.n_params))
 
     def __repr__(self) -> str:
         return f"<Para {self.dom} -> {self.cod}, {len(self.entries)} parameters of {self.size:,} entries>"
@@ -330,17 +358,29 @@ def _refuse_clashes(paths: Sequence[Path]) -> None:
         raise ParameterError(f"parameter names clash: {', '.join(twice + inside)}; rename with .named(...)")
 
 
-def _joined(left: Sequence[tuple[Path, Param]], right: Sequence[tuple[Path, Param]]) -> list[tuple[Path, Param]]:
-    """Both lists of names; a first part of a path that stands on the left already gets the next free number."""
-    taken = {p[0] for p, _ in left}
-    renamed: dict[str, str] = {}
-    for path, _ in right:
-        name = path[0]
-        if name in renamed:
-            continue
-        fresh, base, k = name, re.sub(r"_\d+$", "", name), 1
-        while fresh in taken:
-            fresh, k = f"{base}_{k}", k + 1
-        renamed[name] = fresh
-        taken.add(fresh)
-    return [*left, *(((renamed[p[0]], *p[1:]), q) for p, q in right)]
+def joined(lists: Sequence[Sequence[Entry]]) -> tuple[Entry, ...]:
+    """All lists of names in order; where the first part of a path was used before, it gets the next free number.
+
+    Joining is associative, so it does not matter how a model was put together.
+    """
+    taken: set[str] = set()
+    free: dict[str, int] = {}
+    result: list[Entry] = []
+    for entries in lists:
+        renamed: dict[str, str] = {}
+        for path, param in entries:
+            first = path[0]
+            if first not in renamed:
+                renamed[first] = _fresh(first, taken, free)
+            result.append(((renamed[first], *path[1:]), param))
+    return tuple(result)
+
+
+def _fresh(name: str, taken: set[str], free: dict[str, int]) -> str:
+    """The name itself, or its stem with the next number that is not taken; notes it as taken."""
+    stem = re.sub(r"_\d+$", "", name)
+    while name in taken:
+        free[stem] = k = free.get(stem, 0) + 1
+        name = f"{stem}_{k}"
+    taken.add(name)
+    return name

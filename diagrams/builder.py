@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..categories.errors import CompositionError
-from ..categories.para import Para, Param, _joined
+from ..categories.para import Entry, Para, joined
 from .diagram import Box, Diagram
 from .graph import Builder, Graph, splice
 from .types import Ty, Wire
@@ -35,26 +35,28 @@ class _Sketch:
     def __init__(self, name: str, dom: Ty) -> None:
         self.name = name
         self.build = Builder(dom)
-        self.entries: list[tuple[tuple[str, ...], Param]] = []
+        self.parts: list[Sequence[Entry]] = []
+        self.n_params = 0
         self.open = True
 
-    def parameters(self, entries: Sequence[tuple[tuple[str, ...], Param]]) -> list[int]:
-        first = len(self.entries)
-        self.entries = _joined(self.entries, entries)
-        return [-1 - i for i in range(first, len(self.entries))]
+    def parameters(self, entries: Sequence[Entry]) -> list[int]:
+        first = self.n_params
+        self.parts.append(entries)
+        self.n_params += len(entries)
+        return [-1 - i for i in range(first, self.n_params)]
 
     def finish(self, outputs: Sequence[Var], cod: Ty) -> Any:
         self.open = False
-        n, extra = len(self.build.dom), len(self.entries)
+        n, extra, entries = len(self.build.dom), self.n_params, joined(self.parts)
         graph = self.build.finish([v.number for v in outputs], cod)
-        dom = Ty.of((*self.build.dom.inside, *(q.wire for _, q in self.entries)))
+        dom = Ty.of((*self.build.dom.inside, *(q.wire for _, q in entries)))
 
         def renumber(wires: Any) -> Any:
             return np.where(wires < 0, n - 1 - wires, np.where(wires < n, wires, wires + extra)).astype(np.int32)
 
         whole = Graph(dom, cod, graph.table, graph.ops, renumber(graph.inputs), renumber(graph.outputs))
         arrow = Diagram.of_graph(whole)
-        return Para(arrow, self.entries) if self.entries else arrow
+        return Para(arrow, entries) if entries else arrow
 
 
 class Var:
@@ -118,7 +120,7 @@ def _operator(name: str, *wires: Wire) -> Diagram:
     return from_jax(getattr(operator, name), *[Ty.of((w,)) for w in wires])
 
 
-def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Any] = ()) -> Any:
+def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> Any:
     """Read `wires` into a diagram; gives one wire, or a tuple of them. Called by `d(x, y)`."""
     flat = _flat(wires)
     name = d.name if isinstance(d, Box) else "the diagram"

@@ -292,7 +292,7 @@ class Box(FreeBox, Diagram):
     'mul'
     """
 
-    __slots__ = ("_digest", "definition", "name", "op", "params")
+    __slots__ = ("_content", "definition", "name", "op", "params")
     data = None
     is_dagger = False
     __ambiguous_inheritance__ = (FreeBox,)
@@ -319,20 +319,20 @@ class Box(FreeBox, Diagram):
                 f"box {name!r} is declared {self.dom} -> {self.cod} "
                 f"but its definition is {definition.dom} -> {definition.cod}"
             )
-        self.name, self.op, self.definition, self._digest = name, op, definition, None
+        self.name, self.op, self.definition, self._content = name, op, definition, None
         self.params = {k: canonical(v) for k, v in sorted((params or {}).items())}
 
     @property
-    def digest(self) -> bytes:  # type: ignore[override]
-        """Sixteen bytes of the box's own content."""
-        if self._digest is not None and standalone():
-            return self._digest
+    def content(self) -> bytes:
+        """Sixteen bytes of the box's own content: name, type, parameters and definition."""
+        if self._content is not None and standalone():
+            return self._content
         inner = self.definition.digest.hex() if self.definition is not None else None
         items = tuple(self.params.items())
-        digest = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
+        content = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
         if standalone():
-            self._digest = digest
-        return digest
+            self._content = content
+        return content
 
     def renamed(self, name: str) -> Box:
         """The same box under another name."""
@@ -355,7 +355,7 @@ class Box(FreeBox, Diagram):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Box):
-            return self is other or self.digest == other.digest
+            return self is other or self.content == other.content
         return Diagram.__eq__(self, other)
 
     __hash__ = Diagram.__hash__

@@ -110,7 +110,7 @@ class Graph:
         h = hashlib.blake2b(digest_size=16)
         h.update(f"{self.dom}->{self.cod};{len(self.table)};{len(self.ops)};".encode())
         for box in self.table:
-            h.update(box.digest)
+            h.update(box.content)
         for numbers in (self.ops, self.inputs, self.outputs):
             h.update(np.ascontiguousarray(numbers, dtype="<i4").tobytes())
         return h.digest()
@@ -268,7 +268,7 @@ def _canonical_table(graph: Graph) -> tuple[list[Box], list[int]]:
     index: dict[bytes, int] = {}
     place = []
     for box in graph.table:
-        found = index.setdefault(box.digest, len(table))
+        found = index.setdefault(box.content, len(table))
         if found == len(table):
             table.append(box)
         place.append(found)
