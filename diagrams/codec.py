@@ -15,12 +15,14 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..categories.errors import FileError
 from .params import Body, Constant, Rule
+from .primitives import primitive
 
 if TYPE_CHECKING:
     from .diagram import Diagram
@@ -65,6 +67,10 @@ def encode(
             return {"$rule": rule(v)}
         if isinstance(v, Constant):
             return array(v) if array is not None else _array(v)
+        if hasattr(v, "bind") and hasattr(v, "multiple_results"):
+            return {"$primitive": v.name}
+        if type(v).__name__ == "PRNGImpl":
+            return {"$prng": v.name}
         policy = _policy(v)
         if policy is not None:
             return {"$policy": policy}
@@ -131,7 +137,7 @@ def _policy(value: Any) -> str | None:
     import jax
 
     policies = vars(jax.checkpoint_policies)
-    return next((name for name, p in policies.items() if p is value or type(p) is type(value) and p == value), None)
+    return next((name for name, p in policies.items() if p is value or (type(p) is type(value) and p == value)), None)
 
 
 def _decode_policy(tree: Any, walk: Callable[[Any], Any]) -> Any:
@@ -143,22 +149,34 @@ def _decode_policy(tree: Any, walk: Callable[[Any], Any]) -> Any:
 
 
 def _public(cls: type) -> type | None:
-    """The class if `jax.lax` exports it under its own name; only those are read back from a file."""
-    import jax
-
-    for space in (jax.lax, jax.lax.linalg):
-        if getattr(space, cls.__name__, None) is cls:
-            return cls
-    return None
+    """The class if it can be named in a file: `jax.lax` exports it, or a public function of JAX makes it."""
+    return cls if _classes().get(cls.__name__) is cls else None
 
 
 def _public_named(name: str) -> Any:
+    if name not in _classes():
+        raise FileError(f"this JAX has no class {name!r}: the file was written with another version")
+    return _classes()[name]
+
+
+@lru_cache(maxsize=1)
+def _classes() -> dict[str, type]:
+    """The only classes that are read back from a file, by name."""
     import jax
 
-    for space in (jax.lax, jax.lax.linalg):
-        if isinstance(getattr(space, name, None), type):
-            return getattr(space, name)
-    raise FileError(f"jax.lax has no class {name!r}: the file was written with another version of JAX")
+    found = {k: v for space in (jax.lax.linalg, jax.lax) for k, v in vars(space).items() if isinstance(v, type)}
+    solve = jax.make_jaxpr(lambda b: jax.lax.custom_linear_solve(lambda v: v, b, lambda _, v: v))(1.0)
+    record = type(solve.eqns[0].params["const_lengths"])  # private, so taken from a solve
+    return found | {record.__name__: record}
+
+
+@lru_cache(maxsize=8)
+def _prng(name: str) -> Any:
+    """JAX's description of a PRNG, which it keeps private, taken from the making of a key."""
+    import jax
+
+    seed = jax.make_jaxpr(lambda: jax.random.key(0, impl=name))()
+    return next(e.params["impl"] for e in seed.eqns if e.primitive.name == "random_seed")
 
 
 def fingerprint(*values: Any) -> bytes:
@@ -195,5 +213,7 @@ DECODERS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
     "$dtype": lambda t, walk: _dtype(t["$dtype"]),
     "$array": _decode_array,
     "$policy": _decode_policy,
+    "$primitive": lambda t, walk: primitive(t["$primitive"]),
+    "$prng": lambda t, walk: _prng(t["$prng"]),
     "$unsharded": _decode_unsharded,
 }

@@ -145,33 +145,48 @@ def _reduce(box: Box, values: Sequence[Any]) -> Sequence[Any]:
 
 
 def _custom_jvp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
-    assert box.definition is not None
-    f = _named(callable_of(box.definition), box.name, jax.custom_jvp)
+    consts, args = _closed_over(box, values)
+    wires = box.dom.inside
+    f = _named(_closing(box, consts), box.name, jax.custom_jvp)
 
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-        moving = [t for t, w in zip(tangents, box.dom.inside, strict=True) if w.differentiable]
-        made = evaluate(box.params["jvp"].diagram.graph, (*primals, *moving))
+        still = [jax.numpy.zeros_like(c) for c in consts]
+        moving = [t for t, w in zip((*still, *tangents), wires, strict=True) if w.differentiable]
+        made = evaluate(box.params["jvp"].diagram.graph, (*consts, *primals, *moving))
         return tuple(made[: box.n_out]), tuple(spread(box.cod.inside, made[box.n_out :]))
 
     f.defjvp(jvp)
-    return f(*values)
+    return f(*args)
+
+
+def _closed_over(box: Box, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    """The values that a function with its own rule closes over, which JAX does not differentiate, and the others."""
+    n = box.params.get("num_consts", 0)
+    return values[:n], values[n:]
+
+
+def _closing(box: Box, consts: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
+    assert box.definition is not None
+    graph = box.definition.graph
+    return lambda *args: tuple(evaluate(graph, (*consts, *args)))
 
 
 def _custom_vjp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
-    assert box.definition is not None
-    f = _named(callable_of(box.definition), box.name, jax.custom_vjp)
+    consts, args = _closed_over(box, values)
+    wires = box.dom.inside[len(consts) :]
+    f = _named(_closing(box, consts), box.name, jax.custom_vjp)
 
     def fwd(*xs: Any) -> tuple[Any, Any]:
-        made = evaluate(box.params["fwd"].diagram.graph, xs)
+        made = evaluate(box.params["fwd"].diagram.graph, (*consts, *xs))
         return tuple(made[: box.n_out]), tuple(made[box.n_out :])
 
     def bwd(residuals: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
         flowing = [c for c, w in zip(cotangents, box.cod.inside, strict=True) if w.differentiable]
         made = iter(evaluate(box.params["bwd"].diagram.graph, (*residuals, *flowing)))
-        return tuple(next(made) if w.differentiable else None for w in box.dom.inside)
+        return tuple(next(made) if w.differentiable else None for w in wires)
 
     f.defvjp(fwd, bwd)
-    return f(*values)
+    return f(*args)
 
 
 EMIT: dict[str, Callable[[Box, Sequence[Any]], Sequence[Any]]] = {

@@ -21,6 +21,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.core import Tracer
 
 from ..categories.errors import EffectError, InputError
 from .diagram import Box, Diagram
@@ -33,6 +34,8 @@ __all__ = ["aval", "constant", "from_jax", "read"]
 
 # Scoped names are not effects on the world; every other effect is refused.
 HARMLESS = {"NamedAxisEffect"}
+# These bind names of axes or memory that their bodies refer to: they are run as they are, and do not open.
+SEALED = {"shard_map", "pallas_call", "xla_pmap"}
 FLOAT0 = jax.dtypes.float0
 Enclosing = tuple[tuple[Any, dict[str, Rule]], ...]
 
@@ -163,8 +166,8 @@ def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], 
 
 def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     """A primitive as it is; equal ones without bodies are one object."""
-    params = {k: _param(reader, v) for k, v in eqn.params.items()}
     name = eqn.primitive.name
+    params = {k: v if name in SEALED else _param(reader, v) for k, v in eqn.params.items()}
     if any(_has_body(v) for v in params.values()):
         return Box(name, dom, cod, op=name, params=params)
     items = tuple((k, canonical(v)) for k, v in params.items())
@@ -244,13 +247,14 @@ def _custom(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     name = str(getattr(getattr(jaxpr, "jaxpr", jaxpr).debug_info, "func_name", op))
     source = eqn.params.get("jvp_jaxpr_fun", eqn.params.get("fwd_jaxpr_thunk"))
     key = (str(getattr(getattr(source, "debug_info", None), "func_src_info", "")), name, definition.graph)
-    for known, rules in reader.enclosing:
-        if known == key:
-            return Box(name, dom, cod, op=op, definition=definition, params=rules)
-    rules: dict[str, Rule] = {}
-    enclosing = (*reader.enclosing, (key, rules))
-    rules.update(_jvp_rules(eqn, dom, enclosing) if op == "custom_jvp_call" else _vjp_rules(eqn, dom, cod, enclosing))
-    return Box(name, dom, cod, op=op, definition=definition, params=rules)
+    rules = next((rules for known, rules in reader.enclosing if known == key), None)
+    if rules is None:
+        rules = {}
+        enclosing = (*reader.enclosing, (key, rules))
+        made = _jvp_rules(eqn, dom, enclosing) if op == "custom_jvp_call" else _vjp_rules(eqn, dom, cod, enclosing)
+        rules.update({k: Rule(make, len(reader.enclosing), f"{name} ({key[0]})") for k, make in made.items()})
+    params = {**rules, "num_consts": eqn.params["num_consts"]}
+    return Box(name, dom, cod, op=op, definition=definition, params=params)
 
 
 def _caller(eqn: Any) -> Callable[..., Any]:
@@ -269,7 +273,7 @@ def spread(wires: Sequence[Wire], values: Sequence[Any]) -> list[Any]:
     return [next(given) if w.differentiable else zeros(w) for w in wires]
 
 
-def _jvp_rules(eqn: Any, dom: Ty, enclosing: Enclosing) -> dict[str, Rule]:
+def _jvp_rules(eqn: Any, dom: Ty, enclosing: Enclosing) -> dict[str, Callable[[], Diagram]]:
     """`jvp : A ⊗ A' -> B ⊗ B'`, from JAX's own call of the user's rule."""
 
     def trace() -> Diagram:
@@ -284,15 +288,20 @@ def _jvp_rules(eqn: Any, dom: Ty, enclosing: Enclosing) -> dict[str, Rule]:
 
         return read(jax.make_jaxpr(both)(*primal, *tangent), enclosing)
 
-    return {"jvp": Rule(trace)}
+    return {"jvp": trace}
 
 
-def _vjp_rules(eqn: Any, dom: Ty, cod: Ty, enclosing: Enclosing) -> dict[str, Rule]:
-    """`fwd : A -> B ⊗ M` and `bwd : M ⊗ B' -> A'`: what `jax.vjp` closes over is the residual M."""
+def _vjp_rules(eqn: Any, dom: Ty, cod: Ty, enclosing: Enclosing) -> dict[str, Callable[[], Diagram]]:
+    """`fwd : A -> B ⊗ M` and `bwd : M ⊗ B' -> A'`: what `jax.vjp` closes over is the residual M.
+
+    Values that the function closed over come first in A and have no part in A': JAX gives them no cotangent.
+    """
     closure: list[Any] = []
+    n_consts = eqn.params["num_consts"]
 
     def forward(*xs: Any) -> Any:
-        ys, pull = jax.vjp(_caller(eqn), *xs)
+        call = _caller(eqn)
+        ys, pull = jax.vjp(lambda *moving: call(*xs[:n_consts], *moving), *xs[n_consts:])
         leaves, tree = jax.tree.flatten(pull)
         closure[:] = [tree]
         return ys, leaves
@@ -301,7 +310,7 @@ def _vjp_rules(eqn: Any, dom: Ty, cod: Ty, enclosing: Enclosing) -> dict[str, Ru
         return read(jax.make_jaxpr(forward)(*[aval(w) for w in dom.inside]), enclosing)
 
     def bwd_trace() -> Diagram:
-        fwd = rules["fwd"].diagram
+        fwd = fwd_trace()  # once more, so that the closure is that of this trace
         residuals = fwd.cod.inside[len(cod) :]
 
         def backward(*values: Any) -> Any:
@@ -312,8 +321,7 @@ def _vjp_rules(eqn: Any, dom: Ty, cod: Ty, enclosing: Enclosing) -> dict[str, Ru
         flowing = [w for w in cod.inside if w.differentiable]
         return read(jax.make_jaxpr(backward)(*[aval(w) for w in (*residuals, *flowing)]), enclosing)
 
-    rules = {"fwd": Rule(fwd_trace), "bwd": Rule(bwd_trace)}
-    return rules
+    return {"fwd": fwd_trace, "bwd": bwd_trace}
 
 
 READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
@@ -331,6 +339,11 @@ READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
 
 def constant(value: Any, weak: bool = False) -> Box:
     """The box without inputs that gives this array or, when `weak`, this Python scalar."""
+    if isinstance(value, Tracer):
+        raise EffectError(
+            f"a function or its derivative rule closes over a value that is being traced, {value.aval}: "
+            "pass it as an argument (jax.closure_convert does)"
+        )
     if getattr(value, "dtype", None) is not None and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
         data = np.asarray(jax.random.key_data(value))
         impl = str(jax.random.key_impl(value))

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..categories.errors import NoMeaningError
+
 if TYPE_CHECKING:
     from .diagram import Diagram
 
@@ -71,6 +73,8 @@ class Constant:
         return Constant, (np.asarray(self.value), self.weak)
 
 
+KEPT = 4
+
 # The rules whose digests are being computed, outermost first: a digest inside of them depends on where it stands.
 _within: ContextVar[tuple[Rule, ...]] = ContextVar("_within", default=())
 
@@ -84,12 +88,15 @@ class Rule:
     """A diagram that is made when first asked for, such as a user's derivative rule, traced once.
 
     A rule may contain the very box that it belongs to; its digest then says how far up it stands.
+    A rule may also lead to ever new rules, one for each order of derivative. `depth` counts how many
+    rules this one is inside of; from `KEPT` on it is told apart by its `label`, the line of code that
+    it was traced from, and is not written to files.
     """
 
-    __slots__ = ("_diagram", "_digest", "_make")
+    __slots__ = ("_diagram", "_digest", "_make", "depth", "label")
 
-    def __init__(self, make: Callable[[], Diagram] | None = None) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Diagram] | None = None, depth: int = 0, label: str = "") -> None:
+        self._make, self.depth, self.label = make, depth, label
         self._diagram: Diagram | None = None
         self._digest: str | None = None
 
@@ -97,7 +104,10 @@ class Rule:
     def diagram(self) -> Diagram:
         """The diagram, traced now if it was not yet."""
         if self._diagram is None:
-            assert self._make is not None
+            if self._make is None:
+                raise NoMeaningError(
+                    f"the derivative rule {self.label} of order {self.depth + 1} was not kept in the file"
+                )
             self._diagram, self._make = self._make(), None
         return self._diagram
 
@@ -105,6 +115,8 @@ class Rule:
     def digest(self) -> str:
         """The digest of the diagram, or how far up it stands while it is being computed."""
         above = _within.get()
+        if self.depth >= KEPT:
+            return f"beyond {self.label}"
         if self in above:
             return f"up {len(above) - above.index(self)}"
         if self._digest is not None and not above:
@@ -122,9 +134,9 @@ class Rule:
         return "Rule(...)" if self._diagram is None else f"Rule({self._diagram!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rule, (), (self.diagram,)
+        return Rule, (None, self.depth, self.label), (self.diagram if self.depth < KEPT else None,)
 
-    def __setstate__(self, state: tuple[Diagram]) -> None:
+    def __setstate__(self, state: tuple[Diagram | None]) -> None:
         (self._diagram,) = state
 
 

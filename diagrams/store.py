@@ -6,7 +6,7 @@
        "wires":    [[shape, dtype], ...]            the distinct wires; types are lists of places in it
        "boxes":    [{"name", "op", "dom", "cod", "params", "definition"}, ...]
        "diagrams": [{"dom", "cod", "ops", "inputs", "outputs"}, ...]    flat graphs; ops are places in boxes
-       "rules":    [place of a diagram, ...]        derivative rules, which may refer to their own box
+       "rules":    [{"diagram", "depth", "label"}, ...]   derivative rules, which may refer to their own box
        "root":     place of the diagram that was saved
        "params":   [{"path", "init"}, ...]          of a para: the names of its last inputs}}
 
@@ -35,7 +35,7 @@ from ..categories.para import Init, Para, Param
 from .codec import decode, encode
 from .diagram import Box, Diagram
 from .graph import Graph
-from .params import Rule
+from .params import KEPT, Rule
 from .types import Ty, Wire, wire
 
 __all__ = ["load", "save", "write_atomically"]
@@ -131,7 +131,7 @@ class _Writer:
         self.wires: dict[Wire, int] = {}
         self.boxes: list[Any] = []
         self.diagrams: list[Any] = []
-        self.rules: list[int] = []
+        self.rules: list[Any] = []
         self.places: dict[tuple[str, int], int] = {}
         self.kept: list[Any] = []  # objects stay alive while their addresses are keys
 
@@ -186,7 +186,8 @@ class _Writer:
     def rule(self, rule: Rule) -> int:
         place, new = self.place("rule", rule, self.rules)
         if new:
-            self.rules[place] = self.diagram(rule.diagram)
+            inside = self.diagram(rule.diagram) if rule.depth < KEPT else None
+            self.rules[place] = {"diagram": inside, "depth": rule.depth, "label": rule.label}
         return place
 
 
@@ -227,7 +228,9 @@ class _Reader:
     def rule(self, place: int) -> Rule:
         key = ("rule", place)
         if key not in self.made:
-            self.made[key] = Rule(lambda: self.diagram(self.content["rules"][place]))
+            t = self.content["rules"][place]
+            make = None if t["diagram"] is None else lambda: self.diagram(t["diagram"])
+            self.made[key] = Rule(make, t["depth"], t["label"])
         return self.made[key]
 
 

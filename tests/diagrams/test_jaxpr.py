@@ -7,15 +7,15 @@ import jax.experimental
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from functions import FUNCTIONS, W, X, cubed, equations, scaled
+from functions import FUNCTIONS, RARE, W, X, cubed, equations, scaled
 from paralens import Diagram, Key, R, Z, from_jax, to_jax
 from paralens.categories.errors import EffectError, InputError, NoMeaningError
 from paralens.diagrams.diagram import Box
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [*FUNCTIONS, *RARE])
 def test_a_function_comes_back_with_its_own_equations_and_bits(name):
-    f, *args = FUNCTIONS[name]
+    f, *args = {**FUNCTIONS, **RARE}[name]
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         d = from_jax(f, *args)
         back = to_jax(d)
@@ -50,6 +50,38 @@ def test_a_users_derivative_rule_is_honored_in_every_mode():
     back = to_jax(from_jax(cubed, X, jnp.float32(3.0)))
     np.testing.assert_array_equal(jax.jvp(lambda x: back(x, jnp.float32(3.0)), (X,), (X,))[1], 7.0 * X)
     np.testing.assert_array_equal(jax.grad(lambda x: back(x, jnp.float32(3.0)).sum())(X), jnp.full(3, 7.0))
+
+
+def test_values_that_a_rule_closes_over_get_no_cotangent_as_in_jax():
+    f, x = RARE["ode"]
+    back = to_jax(from_jax(f, x))
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        np.testing.assert_array_equal(
+            jax.jit(jax.grad(lambda x: back(x).sum()))(x), jax.jit(jax.grad(lambda x: f(x).sum()))(x)
+        )
+
+    def closing(x, c):
+        f = jax.custom_vjp(lambda v: v * c)
+        f.defvjp(lambda v: (v * c, None), lambda _, t: (7.0 * t,))
+        return f(x).sum()
+
+    d = from_jax(closing, X, jnp.float32(2.0))
+    np.testing.assert_array_equal(to_jax(d)(X, jnp.float32(2.0)), closing(X, 2.0))
+    with pytest.raises(EffectError, match="closes over a value that is being traced"):
+        jax.grad(to_jax(d))(X, jnp.float32(2.0))  # JAX under jit refuses it too
+
+
+def test_a_rule_that_leads_to_ever_new_rules_is_compared_and_pickled():
+    def tower(n):
+        f = jax.custom_jvp(lambda x: x * (n + 1.0))
+        f.defjvps(lambda t, ans, x: t * tower(n + 1)(x))
+        return f
+
+    d = from_jax(tower(0), R())
+    assert d == from_jax(tower(0), R()) != from_jax(tower(1), R())
+    again = to_jax(pickle.loads(pickle.dumps(d)))
+    derivative = jax.grad(jax.grad(jax.grad(again)))
+    assert derivative(2.0) == jax.grad(jax.grad(jax.grad(tower(0))))(2.0)
 
 
 def test_custom_rules_hold_at_second_order_and_under_vmap():

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from functions import FUNCTIONS, equations
+from functions import FUNCTIONS, RARE, equations
 from hypothesis import HealthCheck, given, settings
 from paralens import Box, Diagram, Init, Para, Param, R, from_jax, load, save, to_jax
 from paralens.categories.errors import FileError
@@ -26,6 +26,20 @@ def test_a_function_of_every_kind_is_saved_and_loaded(name, tmp_path):
         assert again == d
         leaves = jax.tree.leaves(args)
         assert equations(jax.make_jaxpr(to_jax(again))(*leaves)) == equations(jax.make_jaxpr(to_jax(d))(*leaves))
+
+
+@pytest.mark.parametrize("name", RARE)
+def test_a_rarer_function_is_saved_or_refused_by_box_and_parameter(name, tmp_path):
+    f, *args = RARE[name]
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        d = from_jax(f, *args)
+        try:
+            save(d, tmp_path / "d.json")
+        except FileError as refusal:
+            assert name in ("shard_map", "sharding constraint", "pallas", "linear call") or "call_hi" in str(refusal)
+            assert "cannot save box" in str(refusal)
+        else:
+            assert load(tmp_path / "d.json") == d
 
 
 @given(d=diagrams())

@@ -1,0 +1,324 @@
+"""Pictures: everything is on them, where it should be, for ordinary and unusual diagrams."""
+
+import re
+import struct
+import xml.etree.ElementTree as ElementTree
+from itertools import combinations, pairwise
+
+import jax
+import jax.numpy as jnp
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paralens import Box, Diagram, Para, Param, R, Ty, Z, diagram, from_jax
+from paralens.categories.errors import FileError, PathError
+from paralens.diagrams.drawing import Picture, draw
+from paralens.diagrams.drawing.picture import Circle, Curve, Rect, Text
+
+SVG = "{http://www.w3.org/2000/svg}"
+UNIT = Ty()
+
+
+def parsed(picture):
+    return ElementTree.fromstring(picture.svg)
+
+
+def texts(picture):
+    return [s.text for s in picture.shapes if isinstance(s, Text)]
+
+
+def boxes(picture):
+    """The shapes of boxes, open ones too: those that say what they are when pointed at."""
+    return [s for s in picture.shapes if isinstance(s, (Rect, Circle)) and s.tip]
+
+
+def box(picture, path):
+    return next(s for s in boxes(picture) if s.tip.split(" : ")[0] == path)
+
+
+def linear(name="dense", n=8):
+    arrow = from_jax(lambda x, w, b: x @ w + b, R(n), R(n, n), R(n)).boxed(name)
+    return Para(arrow, {name: {"w": Param(R(n, n)), "b": Param(R(n))}})
+
+
+def unary(name="f", n=8):
+    return Box(name, R(n), R(n))
+
+
+def nested():
+    inner = (linear("query") >> linear("key")).named("attention")
+    return (inner >> linear("mlp")).named("block")
+
+
+# -- what is on a picture --------------------------------------------------------------------------
+
+
+def test_the_svg_parses_and_every_box_and_boundary_type_is_on_it():
+    d = unary("first") >> Box("second", R(8), R(3) @ Z(2)) >> Box("third", R(3) @ Z(2), R(5))
+    picture = draw(d, title="Three boxes")
+    root = parsed(picture)
+    assert (root.tag, int(root.get("width")), int(root.get("height"))) == (f"{SVG}svg", picture.width, picture.height)
+    written = [e.text for e in root.iter(f"{SVG}text")]
+    assert {"first", "second", "third", "Three boxes", "R(8)", "R(3)", "Z(2)", "R(5)"} <= set(written)
+    assert picture._repr_svg_() == picture.svg
+
+
+def test_data_flows_from_left_to_right():
+    picture = draw(unary("a") >> unary("b") >> unary("c"))
+    assert box(picture, "a").x < box(picture, "b").x < box(picture, "c").x
+    assert box(picture, "a").y == box(picture, "b").y == box(picture, "c").y
+
+
+def test_primitives_have_symbols_and_constants_stand_beside_the_box_that_reads_them():
+    picture = draw(from_jax(lambda x: (x * 2.5 + x) / 4.0, R(3)))
+    assert {"\u00d7", "+", "÷", "2.5", "4.0"} <= set(texts(picture))
+    assert len(boxes(picture)) == 3
+
+
+def test_a_forking_wire_has_a_dot_and_an_unread_one_ends_in_a_dot():
+    def dots(d):
+        return sum(isinstance(s, Circle) and s.look == "dot" for s in draw(d).shapes)
+
+    assert dots(unary()) == 0
+    assert dots(Diagram.copy(R(8)) >> unary() @ unary()) == 1
+    assert dots(Box("g", R(8), R(8) @ R(3)) >> R(8) @ Diagram.discard(R(3))) == 1
+    assert dots(Diagram.discard(R(2))) == 1
+
+
+def test_the_same_diagram_gives_the_same_bytes():
+    assert draw(nested(), depth=3).svg == draw(nested(), depth=3).svg
+
+
+def test_kinds_of_boxes_look_different():
+    d = from_jax(lambda x: jax.lax.scan(lambda s, _: (s * s, None), x, None, 3)[0], R(8))
+    d = d >> unary() >> from_jax(jnp.sin, R(8)) >> from_jax(jnp.sin, R(8)).boxed("h")
+    assert {s.look for s in boxes(draw(d))} == {"loop", "abstract", "primitive", "defined"}
+
+
+# -- opening -----------------------------------------------------------------------------------------
+
+
+def test_boxes_are_closed_by_default_and_open_by_path():
+    model = nested() >> nested()
+    assert [s.tip.split(" : ")[0] for s in boxes(draw(model))] == ["block", "block_1"]
+    picture = draw(model, open="block_1/attention")
+    assert {"block", "block_1", "attention", "mlp", "query", "key"} <= set(texts(picture))
+    frame, inner = box(picture, "block_1"), box(picture, "block_1/attention/query")
+    assert frame.look == "open defined"
+    assert frame.x < inner.x and inner.x + inner.w < frame.x + frame.w
+    assert frame.y < inner.y and inner.y + inner.h < frame.y + frame.h
+
+
+def test_depth_opens_every_box_so_many_levels():
+    shown = [len(boxes(draw(nested(), depth=k))) for k in range(4)]
+    assert shown == [1, 3, 7, 11]
+
+
+def test_a_wrong_path_is_refused_with_what_there_is_at_its_level():
+    with pytest.raises(PathError, match="no box 'attn' in block; there are attention, mlp"):
+        draw(nested(), open="block/attn")
+    with pytest.raises(PathError, match="no box 'blok' in the diagram; there are block"):
+        draw(nested(), open=("block", "blok"))
+    with pytest.raises(PathError, match="'dot_general' in block/mlp has nothing inside; what opens there: none"):
+        draw(nested(), open="block/mlp/dot_general")
+
+
+def test_loops_and_branches_open_with_their_bodies():
+    scan = from_jax(lambda x, w: jax.lax.scan(lambda s, r: (jnp.tanh(s @ w + r), s), x[0], x), R(3, 4), R(4, 4))
+    for picture in (draw(scan, depth=1), draw(scan, open="scan"), draw(scan, open="scan/body")):
+        assert {"scan \u00d7 3", "tanh"} <= set(texts(picture))
+        assert any(isinstance(s, Curve) and s.look == "feedback" for s in picture.shapes)
+    cond = from_jax(lambda i, x: jax.lax.switch(i, [jnp.sin, jnp.cos, jnp.exp], x), Z(), R(3))
+    assert {"sin", "cos", "exp", "choose"} <= set(texts(draw(cond, depth=1)))
+    one = texts(draw(cond, open="cond/branches[1]"))
+    assert "cos" in one and "sin" not in one
+    loop = from_jax(lambda c, x: jax.lax.while_loop(lambda s: s.sum() < c, lambda s: s * c, x), R(), R(3))
+    assert {"cond_jaxpr", "body_jaxpr", "repeat while"} <= set(texts(draw(loop, open="while")))
+    with pytest.raises(PathError, match="there are body"):
+        draw(scan, open="scan/bod")
+
+
+def test_a_box_with_bodies_of_unknown_wiring_opens():
+    reduce = from_jax(lambda x: jax.lax.reduce(x, 0.0, lambda a, b: a * b + a, (0,)), R(3))
+    assert any("body : R() @ R()" in t for t in texts(draw(reduce, depth=1)))
+    remat = from_jax(jax.checkpoint(lambda x: jnp.sin(jnp.sin(x))), R(3))
+    assert texts(draw(remat, depth=1)).count("sin") == 2
+
+
+# -- parameters --------------------------------------------------------------------------------------
+
+
+def test_parameters_come_in_from_the_top_and_those_of_one_box_are_one_bundle():
+    picture = draw(linear() >> linear())
+    assert {"dense", "dense_1", "2 parameters, 72"} <= set(texts(picture))
+    lines = [s for s in picture.shapes if isinstance(s, Curve) and s.look == "bundle"]
+    assert len(lines) == 2
+    for line, name in zip(lines, ("dense", "dense_1"), strict=True):
+        (_, x, y), (_, to, end) = line.commands
+        assert x == to and y < end == box(picture, name).y
+        assert box(picture, name).x < x < box(picture, name).x + box(picture, name).w
+
+
+def test_a_single_parameter_is_labelled_with_its_path_and_type():
+    model = Para(Box("scale", R(3) @ R(3), R(3)), {"norm": {"gain": Param(R(3))}})
+    assert {"norm/gain", "R(3)"} <= set(texts(draw(model)))
+
+
+def test_an_open_box_shows_where_each_of_its_parameters_goes():
+    picture = draw(nested(), open="block")
+    assert {"6 parameters, 216", "attention", "4 parameters, 144", "2 parameters, 72"} <= set(texts(picture))
+
+
+def test_tied_parameters_fork():
+    model = (linear() >> linear() >> linear()).tie("dense/w", "dense_1/w", "dense_2/w", name="shared")
+    picture = draw(model)
+    assert texts(picture).count("shared") == 1
+    assert sum(isinstance(s, Circle) and s.look == "parameter dot" for s in picture.shapes) == 2
+    narrow = draw(model, width=300)
+    assert narrow.height > picture.height and texts(narrow).count("shared") == 1
+
+
+def test_parameters_that_nothing_reads_or_that_are_results_too_are_drawn():
+    unread = Para(R(2) @ Diagram.discard(R(3)), {"idle": Param(R(3))})
+    assert "idle" in texts(draw(unread))
+    passed = Para(Diagram.swap(R(2), R(3)), {"kept": Param(R(3))})
+    assert "kept" in texts(draw(passed))
+
+
+# -- size ----------------------------------------------------------------------------------------------
+
+
+def chain(n):
+    d = Diagram.id(R(8))
+    for _ in range(n):
+        d = d >> unary()
+    return d
+
+
+def fan(n):
+    d = Diagram.copy(R(8), n)
+    return d >> Diagram.id().tensor(*[unary()] * n) >> Box("gather", R(8) ** n, R(8))
+
+
+def ladder(n):
+    add = Box("join", R(8) @ R(8), R(8))
+
+    @diagram(R(8), R(8))
+    def residual(x):
+        y = x
+        for _ in range(n // 2):
+            y = add(x, unary()(y))
+        return y
+
+    return residual
+
+
+@pytest.mark.parametrize("make, expected", [(chain, 500), (fan, 501), (ladder, 500)])
+def test_500_boxes_are_500_shapes(make, expected):
+    picture = draw(make(500))
+    assert len(boxes(picture)) == expected
+    assert picture.svg.count('class="box ') == expected
+
+
+def test_a_long_chain_is_folded_into_rows_that_do_not_overlap():
+    picture = draw(chain(64), width=1000)
+    assert picture.width < 1300
+    rows = sorted({b.y for b in boxes(picture)})
+    assert len(rows) > 4 and min(b - a for a, b in pairwise(rows)) > 30
+
+
+def overlap(a, b):
+    return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 50)), max_size=12), st.integers(0, 3))
+def test_closed_boxes_never_overlap_and_lie_on_the_page(plan, n_in):
+    build, alive = [], list(range(n_in))
+    total = n_in
+    for reads, writes, seed in plan:
+        picked = [alive[(seed * (j + 1)) % len(alive)] for j in range(reads)] if alive else []
+        build.append((len(picked), writes, picked))
+        alive += range(total, total + writes)
+        total += writes
+
+    from paralens.diagrams.graph import Builder
+
+    b = Builder(R(2) ** n_in)
+    for i, (n, m, picked) in enumerate(build):
+        b.add(Box(f"b{i}", R(2) ** n, R(2) ** m), picked)
+    picture = draw(Diagram.of_graph(b.finish(alive[-3:], R(2) ** len(alive[-3:]))))
+    shapes = [s for s in boxes(picture) if isinstance(s, Rect)]
+    assert len(shapes) == len(build)
+    assert not [pair for pair in combinations(shapes, 2) if overlap(*pair)]
+    assert all(0 <= s.x and s.x + s.w <= picture.width and 0 <= s.y and s.y + s.h <= picture.height for s in shapes)
+    parsed(picture)
+
+
+# -- unusual input -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "d",
+    [
+        Diagram.id(UNIT),
+        Diagram.id(R(2)),
+        Diagram.swap(R(2), R(3) @ Z(4)),
+        Diagram.copy(R(2) @ R(3), 3),
+        Diagram.discard(R(2) @ R(3)),
+        Box("sink", R(2), UNIT),
+        Box("source", UNIT, R(2)),
+        Box("alone", UNIT, UNIT) @ Box("alone", UNIT, UNIT),
+        Box("many", R(2) ** 100, R(2) ** 60),
+        from_jax(lambda: jnp.float32(2.0)),
+        from_jax(lambda x: (x, 1.0), R(2)),
+        from_jax(lambda x: x.astype(jnp.bfloat16) ** -2, R(2)),
+    ],
+    ids=lambda d: str(d)[:40],
+)
+def test_unusual_diagrams_draw(d, tmp_path):
+    picture = draw(d, tmp_path / "d.png")
+    parsed(picture)
+    assert picture.width > 0 and picture.height > 0 and len(boxes(picture)) >= len([b for b in d.boxes if not b.op])
+
+
+@pytest.mark.parametrize("name", ['<&">', "a\nb\x00", "$x_1$", "long " * 40, "注意", "\ud800", " "])
+def test_any_name_is_written_safely(name, tmp_path):
+    picture = draw(Box(name, R(2), R(2)), tmp_path / "d.png", title=name)
+    (title,) = [e.text for e in parsed(picture).iter(f"{SVG}title")]
+    assert title.startswith(re.sub("[\x00\ud800]", "\ufffd", name))
+
+
+# -- files ---------------------------------------------------------------------------------------------
+
+
+def test_png_and_svg_files_are_written_whole(tmp_path):
+    picture = draw(nested(), tmp_path / "model.png")
+    data = (tmp_path / "model.png").read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert struct.unpack(">II", data[16:24]) == (2 * picture.width, 2 * picture.height)
+    picture.save(tmp_path / "model.svg")
+    assert (tmp_path / "model.svg").read_text(encoding="utf-8") == picture.svg
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.png", "model.svg"]
+
+
+def test_other_suffixes_and_missing_folders_are_refused(tmp_path):
+    picture = draw(unary())
+    with pytest.raises(FileError, match=r"ends in \.svg or \.png"):
+        picture.save(tmp_path / "model.pdf")
+    with pytest.raises(FileError, match="No such file"):
+        picture.save(tmp_path / "missing" / "model.svg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "model.svg"
+    draw(unary("old"), path)
+    before = path.read_text()
+
+    def fail(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Picture, "_write_svg", fail)
+    with pytest.raises(FileError, match="No space left"):
+        draw(unary("new"), path)
+    assert path.read_text() == before and len(list(tmp_path.iterdir())) == 1
