@@ -1,0 +1,153 @@
+"""How far to the right everything of a row stands, once its columns are settled.
+
+Between two columns there are, from left to right: the types of the wires that start there, the
+curves, the lanes of parameters on their way down to items that are not topmost, and constants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .block import TYPE, Block, inset
+from .grid import Grid, Size
+from .scene import Scene
+from .style import measure
+
+__all__ = ["HEADROOM", "Columns", "Drop"]
+
+LANE, HEADROOM = 11.0, 36.0
+
+
+class Drop(NamedTuple):
+    """A parameter's way down to an item: along x = `lane` to y = `bend`, then to the port at (x, y)."""
+
+    bundle: int
+    lane: float
+    bend: float
+    x: float
+    y: float
+
+    @property
+    def bends(self) -> bool:
+        """Whether it comes along a lane beside other items."""
+        return self.bend < self.y
+
+
+class Columns:
+    """Where the columns of a row start and end, its curves (`bends`), its cells (`x`) and its drops."""
+
+    def __init__(
+        self, scene: Scene, grid: Grid, sizes: Sequence[Size], inside: Mapping[int, Block], *, quiet: bool
+    ) -> None:
+        self.scene, self.grid, self.sizes, self.inside, self.quiet = scene, grid, sizes, inside, quiet
+        self.outputs = {w for w in scene.outputs if isinstance(w, int)}
+        self.entries: dict[int, list[int]] = {}
+        for b, bundle in enumerate(scene.bundles):
+            for k in bundle.readers:
+                self.entries.setdefault(k, []).append(b)
+        self.start: list[float] = []
+        self.end: list[float] = []
+        self.bends: list[tuple[float, float]] = []
+        self.x = [0.0] * len(grid.item)
+        self.drops: list[Drop] = []
+        self.labelled = 0.0  # where the labels of the parameters end
+        for i in range(len(grid.columns)):
+            self._column(i)
+
+    @property
+    def width(self) -> float:
+        """The width of the row."""
+        return max(self.end[-1], self.labelled)
+
+    def label(self, wire: int, column: int) -> str:
+        """The type to write on a wire; none for one that goes straight to a boundary, where it is written anyway."""
+        last = column == len(self.grid.columns) - 2
+        return "" if self.quiet and last and wire in self.outputs else self.scene.types[wire]
+
+    def flag(self, bundle: int) -> float:
+        """The width of the label of a bundle."""
+        b = self.scene.bundles[bundle]
+        return max(measure(b.head, TYPE + 1), measure(b.detail, TYPE)) + 14 if b.head else 0.0
+
+    def beside(self, d: Drop) -> bool:
+        """Whether a parameter has its label beside the item that reads it, and not at the top of the row."""
+        return d.bends and len(self.scene.bundles[d.bundle].readers) == 1
+
+    def _column(self, i: int) -> None:
+        column = self.grid.columns[i]
+        items = [self.grid.item[c] for c in column if self.grid.item[c] >= 0]
+        width = max((self.sizes[k].width for k in items), default=0.0)
+        before = self._constants(i, width) + LANE * sum(len(self.entries.get(k, ())) for k in items[1:])
+        start = (self.bends[-1][1] + before + 8) if i else 0.0
+        drops = self._drops(items, column, start, width, start - before)
+        known = {d.bundle for d in self.drops}
+        fresh = [d for d in drops if d.bundle not in known and not self.beside(d)]
+        if fresh:
+            push = max(0.0, self.labelled - min(d.lane for d in fresh))
+            start += push
+            drops = self._drops(items, column, start, width, start - before)
+            self.labelled = max([d.lane + push + self.flag(d.bundle) for d in fresh])
+        self.drops += drops
+        self.start.append(start)
+        self.end.append(start + width)
+        for c in column:
+            own = self.sizes[self.grid.item[c]].width if self.grid.item[c] >= 0 else 0.0
+            self.x[c] = start + (width - own) / 2
+        if i + 1 < len(self.grid.columns):
+            labels = [d.x + self.flag(d.bundle) - 20 - self.end[i] for d in drops if self.beside(d)]
+            first = self.end[i] + max([self._types(i), *labels])
+            self.bends.append((first, first + self._curves(i)))
+
+    def _drops(
+        self, items: Sequence[int], column: Sequence[int], start: float, width: float, lane: float
+    ) -> list[Drop]:
+        """Straight down to the topmost item of a column, along lanes on its left to the others."""
+        found = []
+        tops = {self.grid.item[c]: self.grid.y[c] for c in column}
+        lane += LANE * sum(len(self.entries.get(k, ())) for k in items[1:])
+        for k in items:
+            entries = self.entries.get(k, ())
+            left = start + (width - self.sizes[k].width) / 2
+            for j, b in enumerate(entries):
+                x = left + self.sizes[k].width / 2 + (j - (len(entries) - 1) / 2) * 16
+                if k in self.inside:
+                    x = left + inset(self.scene.items[k]) + self.inside[k].tops.get(b, (12.0 + 8 * j, 0.0))[0]
+                if k == items[0]:
+                    found.append(Drop(b, x, tops[k], x, tops[k]))
+                else:
+                    # the lower the item, the farther left its lane, so that lanes do not cross
+                    lane -= LANE
+                    found.append(Drop(b, lane, tops[k] - HEADROOM + 4, x, tops[k]))
+        return found
+
+    def _constants(self, i: int, width: float) -> float:
+        """The room for constants on the left of a column."""
+        need = 0.0
+        for c in self.grid.columns[i]:
+            k = self.grid.item[c]
+            reads = self.scene.items[k].reads if k >= 0 else ()
+            free = (width - self.sizes[k].width) / 2 if k >= 0 else 0.0
+            need = max([need, *(measure(r, TYPE) + 22 - free for r in reads if isinstance(r, str))])
+        if i == len(self.grid.columns) - 1:
+            need = max([need, *(measure(r, TYPE) + 22 for r in self.scene.outputs if isinstance(r, str))])
+        return need
+
+    def _types(self, i: int) -> float:
+        """The room for the types of the wires that start in a column."""
+        need = 4.0 if i else 10.0
+        for c in self.grid.columns[i]:
+            k = self.grid.item[c]
+            for w in self.scene.items[k].writes if k >= 0 else ():
+                text = self.label(w, i)
+                room = measure(text, TYPE) + 10 if text else 8.0
+                need = max(need, room - (self.end[i] - self.x[c] - self.sizes[k].width))
+        return need
+
+    def _curves(self, i: int) -> float:
+        """The room for the curves after a column: more where they are steep or many."""
+        y, edges = self.grid.y, self.grid.edges[i]
+        steep = max((abs(y[e.a] + e.p - y[e.b] - e.q) for e in edges), default=0.0)
+        if not steep:
+            return 12.0
+        return min(18.0 + 0.35 * steep, 70.0) + min(len(edges), 40) * 0.5

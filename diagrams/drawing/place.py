@@ -1,0 +1,230 @@
+"""One row of a scene as shapes: wires, items, and the parameters that come down from above.
+
+The parameters have three bands over the columns. In the first, what comes in from around the scene
+spreads along a line to where it is needed; in the second stand the labels; in the third, a parameter
+that several items read forks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .block import TYPE, Block, Cut, closed, closed_size, frame, is_round, line, open_size, pill
+from .columns import HEADROOM, Columns, Drop
+from .grid import Hop, Size, grid_of
+from .heights import align
+from .picture import Circle, Command, Curve, Shape, Text, moved
+from .scene import Bundle, Scene
+from .style import PARAMETER, SOFT
+
+__all__ = ["row_of"]
+
+LEVEL, FLAG = 9.0, 28.0  # the heights of a line in the bands, and of a label
+
+
+def row_of(scene: Scene, inside: Mapping[int, Block], *, quiet: bool = True) -> Block:
+    """The scene in one row. `inside` are the blocks of its open items; `quiet` leaves out the types at its end."""
+    row = _Row(scene, inside, quiet)
+    wires = [s for i, hops in enumerate(row.grid.hops) for h in hops for s in row.hop(i, h)]
+    lines, labels, tops, thick, head = _parameters(row.columns, scene)
+    items = [s for c in range(len(row.grid.item)) for s in row.item(c)]
+    shapes = [*wires, *row.ends(), *lines, *items, *row.types(), *labels]
+    grid = row.grid
+    left, right = [
+        [grid.y[c] + grid.height[c] / 2 + head for c in column] for column in (grid.columns[0], grid.columns[-1])
+    ]
+    bottom = max([grid.y[c] + grid.height[c] for c in range(len(grid.item))], default=10.0)
+    cuts = [row.cut(i) for i in range(1, len(grid.columns) - 2)]
+    tops = {source: (x, y + head) for source, (x, y) in tops.items()}
+    end, width = row.columns.end[-1], row.columns.width
+    return Block(width, bottom + head, end, left, right, tops, thick, moved(shapes, 0, head), cuts)
+
+
+class _Row:
+    """A scene whose places are settled; its methods give the shapes of its parts."""
+
+    def __init__(self, scene: Scene, inside: Mapping[int, Block], quiet: bool) -> None:
+        self.scene, self.inside = scene, inside
+        self.bundles = [0] * len(scene.items)
+        for bundle in scene.bundles:
+            for k in bundle.readers:
+                self.bundles[k] += 1
+        self.sizes = [self._size(k) for k in range(len(scene.items))]
+        self.grid = grid_of(scene, self.sizes)
+        align(self.grid)
+        self.columns = Columns(scene, self.grid, self.sizes, inside, quiet=quiet)
+        self.read = {h.wire for hops in self.grid.hops for h in hops}
+
+    def _size(self, k: int) -> Size:
+        item, n = self.scene.items[k], self.bundles[k]
+        size = open_size(item, self.inside[k]) if k in self.inside else closed_size(item, n)
+        return size._replace(above=HEADROOM if n else 0.0)
+
+    def _round(self, k: int) -> bool:
+        return k >= 0 and k not in self.inside and is_round(self.scene.items[k], self.bundles[k])
+
+    def _right(self, c: int, i: int) -> float:
+        """Where the wires out of a cell in column i start."""
+        k = self.grid.item[c]
+        return self.columns.x[c] + self.sizes[k].width if k >= 0 else self.columns.end[i]
+
+    def hop(self, i: int, h: Hop) -> list[Shape]:
+        """A wire from column i to the next: straight, then a curve to each target, with a dot where it forks."""
+        grid = self.grid
+        y, (first, last) = grid.y[h.cell] + h.port, self.columns.bends[i]
+        commands: list[Command] = [("M", self._right(h.cell, i), y), ("L", first, y)]
+        for j, (c, q) in enumerate(h.targets):
+            z, middle = grid.y[c] + q, (first + last) / 2
+            end = self.columns.x[c] if grid.item[c] >= 0 else self.columns.end[i + 1]
+            commands += [("M", first, y)] if j else []
+            commands += [("C", middle, y, middle, z, last, z)] if z != y else []
+            commands.append(("L", end + (13 if self._round(grid.item[c]) else 0), z))
+        dots: list[Shape] = [Circle(first, y, 3, "dot")] if len(h.targets) > 1 else []
+        return [Curve(tuple(commands), "wire"), *dots]
+
+    def ends(self) -> list[Shape]:
+        """What nothing reads, a short wire that ends in a dot; and the constants among the outputs."""
+        found: list[Shape] = []
+        grid = self.grid
+        starts = [(w, c, grid.height[c] / 2, 0) for w, c in zip(self.scene.inputs, grid.columns[0], strict=True)]
+        for i, column in enumerate(grid.columns):
+            for c in column:
+                k = grid.item[c]
+                writes = self.scene.items[k].writes if k >= 0 else ()
+                starts += [(w, c, self.sizes[k].right[j], i) for j, w in enumerate(writes)]
+        for w, c, port, i in starts:
+            if w not in self.read:
+                y, far = grid.y[c] + port, self.columns.bends[i][0]
+                found += [line("wire", (self._right(c, i), y), (far, y)), Circle(far, y, 3, "dot")]
+        for c, out in zip(grid.columns[-1], self.scene.outputs, strict=True):
+            found += pill(out, self.columns.x[c], grid.y[c] + grid.height[c] / 2) if isinstance(out, str) else []
+        return found
+
+    def types(self) -> list[Shape]:
+        """The types of wires, each where its wire leaves an item."""
+        found: list[Shape] = []
+        for i, column in enumerate(self.grid.columns):
+            for c in column:
+                k = self.grid.item[c]
+                for j, w in enumerate(self.scene.items[k].writes if k >= 0 else ()):
+                    at = (self._right(c, i) + 5, self.grid.y[c] + self.sizes[k].right[j] - 4)
+                    text = self.columns.label(w, i)
+                    found += [Text(*at, text, TYPE, fill=SOFT, halo=True)] if text else []
+        return found
+
+    def item(self, c: int) -> list[Shape]:
+        """The item of a cell, open or closed."""
+        k = self.grid.item[c]
+        if k < 0:
+            return []
+        item, size, x, y = self.scene.items[k], self.sizes[k], self.columns.x[c], self.grid.y[c]
+        if k not in self.inside:
+            return closed(item, size, x, y, self.bundles[k])
+        return frame(item, size, self.inside[k], x, y)
+
+    def cut(self, i: int) -> Cut:
+        """What it takes to cut the row after column i."""
+        grid = self.grid
+        hops = sorted(grid.hops[i], key=lambda h: (grid.place[h.cell], h.port))
+        items = frozenset(grid.item[c] for column in grid.columns[: i + 1] for c in column if grid.item[c] >= 0)
+        return Cut(self.columns.end[i], tuple(h.wire for h in hops), items)
+
+
+Bands = tuple[list[Shape], list[Shape], dict[int, tuple[float, float]], frozenset[int], float]
+
+
+def _parameters(columns: Columns, scene: Scene) -> Bands:
+    """Lines and labels of the parameters, where their sources come in, which are thick, and the bands' height.
+
+    The columns start at y = 0; the bands are above, at negative y.
+    """
+    bundles = scene.bundles
+    if not bundles:
+        return [], [], {}, frozenset(), 0.0
+    drops: list[list[Drop]] = [[] for _ in bundles]
+    for d in columns.drops:
+        drops[d.bundle].append(d)
+    beside = [len(ds) == 1 and columns.beside(ds[0]) for ds in drops]
+    trunk = [min((d.lane for d in ds), default=14.0 + 10 * b) for b, ds in enumerate(drops)]
+    width = [0.0 if near else columns.flag(b) for b, near in enumerate(beside)]
+    rows = _label_rows(trunk, width)
+    shared = [b for b, ds in enumerate(drops) if len(ds) > 1]
+    bottom = -12 - LEVEL * len(shared)
+    top = bottom - FLAG * (1 + max(rows) if any(width) else 0)
+    sources = list(dict.fromkeys(b.source for b in bundles if b.source is not None))
+    level = {s: top - LEVEL * (len(sources) - j - 1) - 4 for j, s in enumerate(sources)}
+    lines: list[Shape] = []
+    labels: list[Shape] = []
+    for b, bundle in enumerate(bundles):
+        above = bottom - FLAG * (rows[b] + 1)
+        start = above + 4 if width[b] else top + 4
+        start = start if bundle.source is None else level[bundle.source]
+        fork = -8 - LEVEL * shared.index(b) if b in shared else bottom
+        lines += _way_down(_look(bundle.several), trunk[b], start, fork, drops[b])
+        at = (drops[b][0].x + 7, drops[b][0].y - 31) if beside[b] else (trunk[b] + 6, above)
+        labels += _label(bundle.head, bundle.detail, *at)
+    tops, thick = _sources(bundles, trunk, level)
+    head = 4 - min([top, *level.values()])
+    for s, (x, y) in tops.items():
+        far = max(trunk[b] for b, bundle in enumerate(bundles) if bundle.source == s)
+        lines.append(line(_look(s in thick), (x, -head if s >= 0 else y), (x, y)))
+        lines.append(line(_look(s in thick), (x, y), (far, y)))
+    return lines, labels, tops, thick, head
+
+
+def _look(several: bool) -> str:
+    return "bundle" if several else "parameter"
+
+
+def _sources(
+    bundles: Sequence[Bundle], trunk: Sequence[float], level: Mapping[int, float]
+) -> tuple[dict[int, tuple[float, float]], frozenset[int]]:
+    """Where each source comes in, over the leftmost of its bundles; and which sources are several parameters."""
+    tops: dict[int, tuple[float, float]] = {}
+    thick = set()
+    for bundle, x in zip(bundles, trunk, strict=True):
+        s = bundle.source
+        if s is None:
+            continue
+        if bundle.several or (s in tops and s >= 0):
+            thick.add(s)
+        tops[s] = (min(x, tops.get(s, (x, 0.0))[0]), level[s])
+    return tops, frozenset(thick)
+
+
+def _label_rows(trunk: Sequence[float], width: Sequence[float]) -> list[int]:
+    """A row for each label, so that none covers another or another's line; the rightmost of a group is lowest."""
+    rows = [0] * len(trunk)
+    order = sorted((b for b in range(len(trunk)) if width[b]), key=lambda b: -trunk[b])
+    for n, b in enumerate(order):
+        end = trunk[b] + width[b]
+        below = [rows[o] for o in order[max(0, n - 60) : n] if trunk[o] < end]
+        rows[b] = 1 + max(below, default=-1)
+    return rows
+
+
+def _label(head: str, detail: str, x: float, top: float) -> list[Shape]:
+    if not head:
+        return []
+    first = Text(x, top + 13, head, TYPE + 1, fill=PARAMETER, halo=True)
+    return [first, Text(x, top + 25, detail, TYPE, fill=SOFT, halo=True)]
+
+
+def _way_down(look: str, x: float, start: float, fork: float, drops: list[Drop]) -> list[Shape]:
+    """The line of a bundle from its start, forking at the height `fork`, to its items; to a dot if it has none."""
+    if not drops:
+        return [line(look, (x, start), (x, fork)), Circle(x, fork, 3, "parameter dot")]
+    if len(drops) == 1:
+        return [_drop(look, start, drops[0])]
+    far = max(d.lane for d in drops)
+    found: list[Shape] = [line(look, (x, start), (x, fork)), line(look, (x, fork), (far, fork))]
+    found += [_drop(look, fork, d) for d in drops]
+    return found + [Circle(d.lane, fork, 3.5, "parameter dot") for d in drops if d.lane < far]
+
+
+def _drop(look: str, start: float, d: Drop) -> Curve:
+    commands: list[Command] = [("M", d.lane, start), ("L", d.lane, d.bend)]
+    if d.bends:
+        h = (d.y - d.bend) * 0.7
+        commands.append(("C", d.lane, d.bend + h, d.x, d.y - h, d.x, d.y))
+    return Curve(tuple(commands), look)

@@ -1,0 +1,124 @@
+"""How things look: palette, symbols of primitives, short names of types, and the width of text.
+
+A box is colored by what it is, so that a picture can be read without its labels: a box with a
+definition (blue, can be opened), a primitive (white), a loop or branch (amber), an abstract box (dashed).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from ..diagram import Box
+from ..types import Wire
+
+__all__ = ["FONT", "LOOKS", "Look", "clipped", "count", "label_of", "look_of", "measure", "type_text"]
+
+FONT = "DejaVu Sans, Verdana, Geneva, sans-serif"
+INK, SOFT, PARAMETER = "#1f2933", "#5f6b7a", "#7b3fa0"
+
+
+class Look(NamedTuple):
+    """Fill, stroke, width of the stroke, and whether it is dashed."""
+
+    fill: str
+    stroke: str
+    width: float = 1.2
+    dashed: bool = False
+
+
+LOOKS = {
+    "defined": Look("#e3edfb", "#2f62a8"),
+    "primitive": Look("#ffffff", "#4a5563"),
+    "symbol": Look("#ffffff", "#4a5563"),
+    "loop": Look("#fdf0d5", "#a8690a"),
+    "abstract": Look("#ffffff", "#4a5563", 1.2, True),
+    "open defined": Look("#f7faff", "#2f62a8"),
+    "open loop": Look("#fffaf0", "#a8690a"),
+    "constant": Look("#eceff3", "none", 0.0),
+    "wire": Look("none", "#333d49", 1.3),
+    "feedback": Look("none", "#a8690a", 1.3, True),
+    "dot": Look("#333d49", "none", 0.0),
+    "parameter": Look("none", PARAMETER, 1.3),
+    "bundle": Look("none", PARAMETER, 3.2),
+    "parameter dot": Look(PARAMETER, "none", 0.0),
+}
+
+SYMBOLS = {
+    "add": "+", "add_any": "+", "sub": "−", "mul": "×", "div": "÷", "eq": "=", "ne": "≠", "lt": "<", "le": "≤",  # noqa: RUF001
+    "gt": ">", "ge": "≥", "and": "∧", "or": "∨", "not": "¬",  # noqa: RUF001
+}  # fmt: skip
+COMMUTATIVE = {"add", "add_any", "mul", "eq", "ne", "and", "or"}
+READABLE = {
+    "neg": "−x", "square": "x²", "sqrt": "√x", "rsqrt": "1/√x", "reduce_sum": "Σ", "reduce_prod": "∏",  # noqa: RUF001
+    "reduce_max": "max over", "reduce_min": "min over", "reduce_and": "all", "reduce_or": "any",
+    "dot_general": "matmul", "broadcast_in_dim": "broadcast", "select_n": "select", "conv_general_dilated": "conv",
+    "stop_gradient": "stop gradient", "concatenate": "concat", "dynamic_slice": "slice at",
+    "dynamic_update_slice": "write at", "cumsum": "running Σ", "erf_inv": "erf⁻¹", "split": "split",
+}  # fmt: skip
+LOOPS = {"scan", "while", "cond"}
+SHORT = {"bfloat16": "bf16", "bool": "bool"}
+
+
+def look_of(box: Box) -> str:
+    """The kind of a box: a key of `LOOKS`."""
+    if box.op in LOOPS:
+        return "loop"
+    if box.bodies:
+        return "defined"
+    if not box.op:
+        return "abstract"
+    return "symbol" if box.op in SYMBOLS and box.n_in <= 2 and box.n_out == 1 else "primitive"
+
+
+def label_of(box: Box, name: str) -> str:
+    """What is written in a box that is called `name` in its graph."""
+    if box.op == "scan":
+        return f"{name} × {box.params.get('length', '?')}"  # noqa: RUF001
+    if box.op in LOOPS or not box.op or box.definition is not None:
+        return name
+    if box.op == "convert_element_type":
+        return f"to {_short(str(box.cod.inside[0].dtype))}"
+    if box.op == "integer_pow":
+        return "x" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".index(c)] for c in str(box.params.get("y", "")))
+    return SYMBOLS.get(box.op) or READABLE.get(box.op) or box.name
+
+
+def _short(dtype: str) -> str:
+    """JAX's short name of a dtype: f32, bf16, i8."""
+    found = re.fullmatch(r"(float|int|uint|complex)(\d+)(.*)", dtype)
+    return found[1][0] + found[2] + found[3] if found else SHORT.get(dtype, dtype)
+
+
+def type_text(w: Wire) -> str:
+    """A type as it is written beside a wire: `R(3, 4)`, with a short dtype if it is not the usual one."""
+    shape = ", ".join(map(str, w.shape))
+    plain = f"{w.kind}({shape})"
+    return plain if plain == w.name else f"{plain} {_short(w.dtype)}"
+
+
+def count(n: int) -> str:
+    """A number of entries: 72, 7.1k, 12.3M."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if n >= limit:
+            return f"{n / limit:.3g}{unit}" if n < 10 * limit else f"{n / limit:.0f}{unit}"
+    return str(n)
+
+
+# Advance widths of DejaVu Sans from space to tilde, in hundredths of the font size.
+WIDTHS = tuple(map(int, """
+32 40 46 84 64 95 78 27 39 39 50 84 32 36 32 34 64 64 64 64 64 64 64 64 64 64 34 34 84 84 84 53 100 68 69 70 77 63
+58 77 75 29 29 66 56 86 75 79 60 79 69 63 61 73 68 99 69 61 69 39 34 39 84 50 50 61 63 55 63 62 35 63 63 28 28 58
+28 97 63 61 63 63 41 52 39 63 59 82 59 59 52 64 34 64 84
+""".split()))  # fmt: skip
+
+
+def measure(text: str, size: float) -> float:
+    """The width of a line of text in pixels."""
+    return size * sum(WIDTHS[ord(c) - 32] if " " <= c <= "~" else 84 for c in text) / 100
+
+
+def clipped(text: str, longest: int = 32) -> str:
+    """The text without line breaks, cut in the middle when it is too long for a box."""
+    text = " ".join(text.split()) or "?"
+    return text if len(text) <= longest else f"{text[: longest - 9]}…{text[-8:]}"
