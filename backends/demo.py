@@ -17,9 +17,9 @@ import numpy as np
 from ..categories.para import Para
 from ..diagrams import R, Z, diagram, from_jax, nn
 from ..diagrams.drawing import draw
-from ..functors.batch import batch
-from ..functors.summary import summary
-from .to_jax import compile, to_jax
+from ..functors.batching import batch
+from ..functors.summaries import summary
+from .programs import compile, to_jax
 
 __all__ = ["classifier", "digits", "run", "with_loss"]
 
@@ -117,14 +117,14 @@ def run(out: Path, *, epochs: int = 20, seed: int = 0) -> int:
 
 
 def _draw(model: Para, out: Path) -> list[tuple[Path, str]]:
+    loss = with_loss(model, BATCH)
+    drawn = {
+        "digits": (draw(model), "the model, boxes closed"),
+        "digits_open": (draw(model, open=("features", "head")), "with both boxes opened"),
+        "digits_loss": (draw(loss), "the batched model with its loss"),
+    }
     pictures = []
-    for name, options, what in (
-        ("digits", {}, "the model, boxes closed"),
-        ("digits_open", {"open": ("features", "head")}, "with both boxes opened"),
-        ("digits_loss", {}, "the batched model with its loss"),
-    ):
-        d = with_loss(model, BATCH) if name == "digits_loss" else model
-        picture = draw(d, **options)
+    for name, (picture, what) in drawn.items():
         for suffix in (".svg", ".png"):
             picture.save(out / (name + suffix))
         pictures.append((out / f"{name}.png", f"{what} ({picture.width:.0f} x {picture.height:.0f}, also as .svg)"))

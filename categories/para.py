@@ -143,7 +143,8 @@ class Para:
     def entries(self) -> tuple[Entry, ...]:
         """Path and `Param` of each parameter, in the order of the wires of P."""
         if self._entries is None:
-            leaves, stack = [], [self]
+            leaves: list[Sequence[Entry]] = []
+            stack: list[Para] = [self]
             while stack:
                 p = stack.pop()
                 if p._entries is None and p._halves is not None:

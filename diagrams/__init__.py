@@ -1,11 +1,12 @@
 """The free category: wires, boxes, diagrams, the flat graph, and the ways to build them."""
 
+from .box import Box
 from .builder import Var, diagram
-from .diagram import Box, Diagram
 from .graph import Graph, interpret, normal_form
-from .jaxpr import from_jax
 from .store import load, save
 from .structure import Copy, Discard, Swap
+from .syntax import Diagram
+from .tracing.jaxpr import from_jax
 from .types import B, C, Key, R, Ty, Wire, Z, wire
 
 __all__ = [

@@ -22,8 +22,9 @@ import numpy as np
 
 from ..categories.errors import CompositionError
 from ..categories.para import Entry, Para, joined
-from .diagram import Box, Diagram
+from .box import Box
 from .graph import Builder, Graph, splice
+from .syntax import Diagram
 from .types import Ty, Wire
 
 __all__ = ["Var", "apply", "diagram"]
@@ -115,7 +116,7 @@ def _arithmetic(name: str, left: Var, right: Any) -> Var:
 def _operator(name: str, *wires: Wire) -> Diagram:
     import operator
 
-    from .jaxpr import from_jax
+    from .tracing.jaxpr import from_jax
 
     return from_jax(getattr(operator, name), *[Ty.of((w,)) for w in wires])
 
@@ -147,7 +148,11 @@ def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> An
     if wrong:
         raise CompositionError("; ".join(wrong))
     numbers = [v.number for v in flat] + sketch.parameters(entries)
-    made = sketch.build.add(d, numbers) if d.form[0] == "box" else splice(sketch.build, d.graph, numbers)
+    made = (
+        sketch.build.add(d, numbers)
+        if isinstance(d, Box) and d.wiring is None
+        else splice(sketch.build, d.graph, numbers)
+    )
     outs = tuple(Var(sketch, i, w) for i, w in zip(made, d.cod.inside, strict=True))
     return outs[0] if len(outs) == 1 else outs
 

@@ -22,10 +22,10 @@ import numpy as np
 
 from ..categories.errors import FileError
 from .params import Body, Constant, Rule
-from .primitives import primitive
+from .tracing.primitives import primitive
 
 if TYPE_CHECKING:
-    from .diagram import Diagram
+    from .syntax import Diagram
 
 __all__ = ["decode", "encode", "fingerprint"]
 
@@ -43,42 +43,48 @@ def encode(
     """
 
     def walk(v: Any) -> Any:
-        if v is None or isinstance(v, (bool, str)) or type(v) is int:
+        if v is None or type(v) in (bool, int, str):
             return v
-        if isinstance(v, float):
-            return v if np.isfinite(v) else {"$float": repr(v)}
-        if isinstance(v, complex):
-            return {"$complex": [walk(v.real), walk(v.imag)]}
-        if isinstance(v, enum.Enum) and _public(type(v)) is not None:
-            return {"$enum": type(v).__name__, "name": v.name}
-        if isinstance(v, tuple) and hasattr(v, "_fields") and _public(type(v)) is not None:
-            return {"$record": type(v).__name__, "fields": {k: walk(getattr(v, k)) for k in vars(type(v))["_fields"]}}
-        if is_dataclass(v) and _public(type(v)) is not None:
-            return {"$record": type(v).__name__, "fields": {f.name: walk(getattr(v, f.name)) for f in fields(v)}}
-        if getattr(getattr(v, "mesh", None), "empty", False):
-            return {"$unsharded": len(v.spec)}  # JAX writes a sharding over no devices where it means none
         if type(v) is tuple:
             return {"$tuple": [walk(x) for x in v]}
-        if isinstance(v, np.dtype):
-            return {"$dtype": str(v)}
         if isinstance(v, Body) and diagram is not None:
             return {"$body": diagram(v.diagram), "closed": v.closed, "weak": list(v.weak)}
         if isinstance(v, Rule) and rule is not None:
             return {"$rule": rule(v)}
         if isinstance(v, Constant):
             return array(v) if array is not None else _array(v)
-        if hasattr(v, "bind") and hasattr(v, "multiple_results"):
-            return {"$primitive": v.name}
-        if type(v).__name__ == "PRNGImpl":
-            return {"$prng": v.name}
-        policy = _policy(v)
-        if policy is not None:
-            return {"$policy": policy}
+        for belongs, write in WRITERS:
+            if belongs(v):
+                return write(v, walk)
         if opaque is None:
             raise FileError(f"no written form for {v!r} of type {type(v).__name__}")
         return opaque(v)
 
     return walk(value)
+
+
+def _record(v: Any, walk: Callable[[Any], Any]) -> Any:
+    names = v._fields if hasattr(v, "_fields") else [f.name for f in fields(v)]
+    return {"$record": type(v).__name__, "fields": {k: walk(getattr(v, k)) for k in names}}
+
+
+# Plain and foreign values: which they are, and what is written.
+# (JAX writes a sharding over no devices where it means none.)
+WRITERS: tuple[tuple[Callable[[Any], Any], Callable[[Any, Callable[[Any], Any]], Any]], ...] = (
+    (lambda v: isinstance(v, float), lambda v, walk: v if np.isfinite(v) else {"$float": repr(v)}),
+    (lambda v: isinstance(v, complex), lambda v, walk: {"$complex": [walk(v.real), walk(v.imag)]}),
+    (lambda v: isinstance(v, np.dtype), lambda v, walk: {"$dtype": str(v)}),
+    (
+        lambda v: isinstance(v, enum.Enum) and _public(type(v)),
+        lambda v, walk: {"$enum": type(v).__name__, "name": v.name},
+    ),
+    (lambda v: hasattr(v, "_fields") and _public(type(v)), _record),
+    (lambda v: is_dataclass(v) and _public(type(v)), _record),
+    (lambda v: getattr(getattr(v, "mesh", None), "empty", False), lambda v, walk: {"$unsharded": len(v.spec)}),
+    (lambda v: hasattr(v, "bind") and hasattr(v, "multiple_results"), lambda v, walk: {"$primitive": v.name}),
+    (lambda v: type(v).__name__ == "PRNGImpl", lambda v, walk: {"$prng": v.name}),
+    (lambda v: _policy(v), lambda v, walk: {"$policy": _policy(v)}),
+)
 
 
 def _array(constant: Constant) -> dict[str, Any]:

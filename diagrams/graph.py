@@ -31,8 +31,9 @@ from ..categories.errors import CompositionError
 from .types import Ty, Wire
 
 if TYPE_CHECKING:
-    from .diagram import Box, Diagram
+    from .box import Box
     from .discopy_seam import Layer
+    from .syntax import Diagram
 
 __all__ = ["Builder", "Graph", "flatten", "interpret", "normal_form"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .diagram import Diagram
     from .graph import Graph
+    from .syntax import Diagram
 
 __all__ = ["explain", "givers", "takers"]
 

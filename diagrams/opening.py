@@ -17,9 +17,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..categories.errors import PathError
-from .diagram import Box, Diagram
+from .box import Box
 from .graph import Builder, splice
 from .params import Body
+from .syntax import Diagram
 
 __all__ = ["box_at", "opened"]
 

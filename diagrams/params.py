@@ -20,7 +20,7 @@ import numpy as np
 from ..categories.errors import NoMeaningError
 
 if TYPE_CHECKING:
-    from .diagram import Diagram
+    from .syntax import Diagram
 
 __all__ = ["Body", "Constant", "Rule", "canonical", "standalone"]
 

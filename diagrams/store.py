@@ -32,10 +32,11 @@ import numpy as np
 
 from ..categories.errors import FileError, ParalensError
 from ..categories.para import Init, Para, Param
+from .box import Box
 from .codec import decode, encode
-from .diagram import Box, Diagram
 from .graph import Graph
 from .params import KEPT, Rule
+from .syntax import Diagram
 from .types import Ty, Wire, wire
 
 __all__ = ["load", "save", "write_atomically"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .diagram import Box, Diagram, as_ty
+from .box import Box
 from .discopy_seam import FreeCopy, FreeDiscard, FreeSwap, FreeTy
+from .syntax import Diagram, as_ty
 from .types import Ty
 
 __all__ = ["Copy", "Discard", "Swap"]

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import pytest
-
 import paralens
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

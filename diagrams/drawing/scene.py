@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...categories.errors import PathError
-from ..diagram import Box
+from ..box import Box
 from ..graph import Builder, Graph
 from ..types import Ty, Wire, wire
 from .style import COMMUTATIVE, clipped, count, label_of, look_of, type_text

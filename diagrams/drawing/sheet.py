@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import ceil
 
 from ...categories.para import Para
-from ..diagram import Diagram
+from ..syntax import Diagram
 from .block import NAME, TYPE, Block, Cut, line
 from .picture import Circle, Picture, Shape, Text, moved
 from .place import row_of

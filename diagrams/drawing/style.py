@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..diagram import Box
+from ..box import Box
 from ..types import Wire
 
 __all__ = ["FONT", "LOOKS", "Look", "clipped", "count", "label_of", "look_of", "measure", "type_text"]

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from ...categories.errors import CompositionError
 from ...categories.para import Para
 from ..builder import diagram
-from ..diagram import Diagram
+from ..syntax import Diagram
 from ..types import Ty
 from .make import Input, layer, like, typed
 

@@ -22,8 +22,8 @@ import numpy as np
 
 from ...categories.errors import CompositionError
 from ...categories.para import Init, Para, Param
-from ..diagram import Box
-from ..jaxpr import from_jax
+from ..box import Box
+from ..tracing.jaxpr import from_jax
 from ..types import Ty, wire
 
 __all__ = ["Input", "Start", "cached", "each", "layer", "like", "spread", "typed", "whole", "wide"]

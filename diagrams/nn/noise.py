@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from ...categories.errors import CompositionError
 from ...categories.para import Para
-from ..diagram import Diagram
+from ..syntax import Diagram
 from ..types import Key
 from .make import Input, layer, typed
 

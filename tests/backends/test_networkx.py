@@ -6,7 +6,7 @@ import pytest
 from functions import FUNCTIONS
 from hypothesis import given
 from paralens import Box, Diagram, Para, Param, R, from_jax
-from paralens.backends.to_networkx import from_networkx, to_networkx
+from paralens.backends.graphs import from_networkx, to_networkx
 from paralens.categories.errors import CompositionError
 from strategies import diagrams, paras
 

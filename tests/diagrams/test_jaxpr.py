@@ -10,7 +10,7 @@ import pytest
 from functions import FUNCTIONS, RARE, W, X, cubed, equations, scaled
 from paralens import Diagram, Key, R, Z, from_jax, to_jax
 from paralens.categories.errors import EffectError, InputError, NoMeaningError
-from paralens.diagrams.diagram import Box
+from paralens.diagrams.box import Box
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, *RARE])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
 from paralens import Box, Diagram, Key, Para, Param, R, Z, from_jax
-from paralens.functors.cost import Cost, cost
+from paralens.functors.costs import Cost, cost
 from strategies import diagrams, types
 
 

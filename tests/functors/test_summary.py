@@ -7,8 +7,8 @@ from hypothesis import given
 from jax import lax
 from paralens import B, Box, Diagram, Para, Param, R, from_jax
 from paralens.categories.errors import InputError
-from paralens.functors.cost import cost
-from paralens.functors.summary import human, summary
+from paralens.functors.costs import cost
+from paralens.functors.summaries import human, summary
 from strategies import diagrams, paras
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import jax.extend.core.primitives as public
 
-from ..categories.errors import NoMeaningError
+from ...categories.errors import NoMeaningError
 
 __all__ = ["primitive", "remember"]
 

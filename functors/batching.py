@@ -17,9 +17,9 @@ import jax
 
 from ..categories.errors import CompositionError
 from ..categories.para import Para
-from ..diagrams.diagram import Diagram
-from ..diagrams.emit import callable_of
-from ..diagrams.jaxpr import from_jax
+from ..diagrams.syntax import Diagram
+from ..diagrams.tracing.emit import callable_of
+from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import Ty, wire
 
 __all__ = ["batch", "batched"]

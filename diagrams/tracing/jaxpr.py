@@ -23,12 +23,13 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from ..categories.errors import EffectError, InputError
-from .diagram import Box, Diagram
-from .graph import Builder
-from .params import Body, Constant, Rule, canonical
+from ...categories.errors import EffectError, InputError
+from ..box import Box
+from ..graph import Builder
+from ..params import Body, Constant, Rule, canonical
+from ..syntax import Diagram
+from ..types import Ty, Wire, dtype_name, wire
 from .primitives import remember
-from .types import Ty, Wire, dtype_name, wire
 
 __all__ = ["aval", "constant", "from_jax", "read"]
 

@@ -20,9 +20,9 @@ from jax.core import Tracer
 
 from ..categories.errors import InputError
 from ..categories.para import Para
-from ..diagrams.diagram import Diagram
-from ..diagrams.emit import evaluate
-from ..diagrams.jaxpr import aval
+from ..diagrams.syntax import Diagram
+from ..diagrams.tracing.emit import evaluate
+from ..diagrams.tracing.jaxpr import aval
 from ..diagrams.types import Ty, dtype_name
 
 __all__ = ["Compiled", "compile", "export", "to_jax"]

@@ -26,10 +26,11 @@ import numpy as np
 
 from ..categories.errors import InputError
 from ..categories.para import Para
-from ..diagrams.diagram import Box, Diagram
+from ..diagrams.box import Box
 from ..diagrams.graph import Graph
+from ..diagrams.syntax import Diagram
 from ..diagrams.types import Ty
-from .cost import Cost, Counter
+from .costs import Cost, Counter
 
 __all__ = ["Row", "Summary", "summary"]
 

@@ -18,18 +18,19 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..categories.errors import CompositionError, ParalensError
 from . import mismatch
-from .codec import fingerprint
-from .discopy_seam import FreeBox, FreeDiagram, FreeTy, Layer
+from .discopy_seam import FreeDiagram, FreeTy, Layer
 from .graph import Graph, flatten, normal_form
-from .params import Body, Rule, canonical, standalone
 from .types import Ty
 
-__all__ = ["Box", "Diagram"]
+if TYPE_CHECKING:
+    from .box import Box
+
+__all__ = ["Diagram", "as_ty", "initialize"]
 
 Form = tuple[Any, Any, Any]
 
@@ -55,7 +56,7 @@ class Diagram(FreeDiagram):
 
     def __init__(self, inside: Sequence[Layer], dom: Ty, cod: Ty, _scan: bool = True) -> None:
         """The diagram of DisCoPy's layers (what DisCoPy itself calls; compose with `>>` and `@` instead)."""
-        _init(self, ("layers", tuple(inside), None), dom, cod)
+        initialize(self, ("layers", tuple(inside), None), dom, cod)
         if _scan:
             flowing = self.dom
             for layer in self.form[1]:
@@ -141,12 +142,14 @@ class Diagram(FreeDiagram):
     @classmethod
     def point(cls, value: Any) -> Diagram:
         """The map `Ty() -> A` that gives this array: an element of A."""
-        from .jaxpr import constant
+        from .tracing.jaxpr import constant
 
         return constant(value)
 
     def boxed(self, name: str) -> Box:
         """This diagram closed into one box, whose definition it is."""
+        from .box import Box
+
         return Box(name, self.dom, self.cod, definition=self)
 
     def __rshift__(self, other: Any) -> Any:
@@ -280,106 +283,6 @@ class Diagram(FreeDiagram):
 Diagram.factory = Diagram  # what DisCoPy composes with
 
 
-class Box(FreeBox, Diagram):
-    """A generator: a name, a domain and a codomain, and what it stands for.
-
-    With `definition`, a diagram of the same type, the box can be opened. With `op`, the name of one
-    of JAX's primitives and its static `params`, it is that primitive. With neither it is abstract:
-    it composes and draws, and functors that need a meaning refuse it by name. Equal by content.
-
-    >>> square = Box("square", R(3), R(3), definition=from_jax(lambda x: x * x, jnp.ones(3)))
-    >>> square.definition.boxes[0].op
-    'mul'
-    """
-
-    __slots__ = ("_content", "definition", "name", "op", "params")
-    data = None
-    is_dagger = False
-    __ambiguous_inheritance__ = (FreeBox,)
-    name: str
-    op: str
-    params: dict[str, Any]
-    definition: Diagram | None
-
-    def __init__(
-        self,
-        name: str,
-        dom: FreeTy,
-        cod: FreeTy,
-        *,
-        op: str = "",
-        params: Mapping[str, Any] | None = None,
-        definition: Diagram | None = None,
-    ) -> None:
-        if not isinstance(name, str) or not name:
-            raise CompositionError(f"a box is named by a non-empty string, not {name!r}")
-        _init(self, ("box", None, None), as_ty(dom), as_ty(cod))
-        if definition is not None and (definition.dom, definition.cod) != (self.dom, self.cod):
-            raise CompositionError(
-                f"box {name!r} is declared {self.dom} -> {self.cod} "
-                f"but its definition is {definition.dom} -> {definition.cod}"
-            )
-        self.name, self.op, self.definition, self._content = name, op, definition, None
-        self.params = {k: canonical(v) for k, v in sorted((params or {}).items())}
-
-    @property
-    def content(self) -> bytes:
-        """Sixteen bytes of the box's own content: name, type, parameters and definition."""
-        if self._content is not None and standalone():
-            return self._content
-        inner = self.definition.digest.hex() if self.definition is not None else None
-        items = tuple(self.params.items())
-        content = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
-        if standalone():
-            self._content = content
-        return content
-
-    def renamed(self, name: str) -> Box:
-        """The same box under another name."""
-        return Box(name, self.dom, self.cod, op=self.op, params=self.params, definition=self.definition)
-
-    @property
-    def bodies(self) -> dict[str, Diagram]:
-        """The diagrams inside by label: the definition, and the bodies of scan, while, cond and their like."""
-        found = {} if self.definition is None else {"": self.definition}
-        for key, value in self.params.items():
-            for i, v in enumerate(value if isinstance(value, tuple) else (value,)):
-                if isinstance(v, Body):
-                    found[f"{key}[{i}]" if isinstance(value, tuple) else key] = v.diagram
-        return found
-
-    @property
-    def rules(self) -> dict[str, Rule]:
-        """The derivative rules that the box carries, by name."""
-        return {k: v for k, v in self.params.items() if isinstance(v, Rule)}
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Box):
-            return self is other or self.content == other.content
-        return Diagram.__eq__(self, other)
-
-    __hash__ = Diagram.__hash__
-    __getitem__ = Diagram.__getitem__
-    dagger = Diagram.dagger
-    __lt__ = FreeBox.__lt__
-
-    def __repr__(self) -> str:
-        extra = f", op={self.op!r}" if self.op else ""
-        extra += f", params={self.params!r}" if self.params else ""
-        extra += ", definition=..." if self.definition is not None else ""
-        return f"Box({self.name!r}, {self.dom}, {self.cod}{extra})"
-
-    def __str__(self) -> str:
-        return self.name
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _box, (self.name, self.dom, self.cod, self.op, self.params, self.definition)
-
-
-def _box(name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definition: Diagram | None) -> Box:
-    return Box(name, dom, cod, op=op, params=params, definition=definition)
-
-
 def as_ty(x: Any) -> Ty:
     """The type, also when it comes as DisCoPy's own over our wires."""
     if type(x) is Ty:
@@ -395,7 +298,7 @@ def _diagram(x: Any) -> Diagram:
     raise CompositionError(f"{x!r} is not a diagram: compose boxes, or make one with from_jax or @diagram")
 
 
-def _init(d: Diagram, form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1, n_out: int = -1) -> None:
+def initialize(d: Diagram, form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1, n_out: int = -1) -> None:
     d.form, d._dom, d._cod = form, dom, cod
     d.n_in = n_in if dom is None else len(dom)
     d.n_out = n_out if cod is None else len(cod)
@@ -404,7 +307,7 @@ def _init(d: Diagram, form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1
 
 def _make(form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1, n_out: int = -1) -> Diagram:
     new = object.__new__(Diagram)
-    _init(new, form, dom, cod, n_in, n_out)
+    initialize(new, form, dom, cod, n_in, n_out)
     return new
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from ..categories.errors import NoMeaningError
-from .diagram import Box, Diagram
-from .graph import Graph, interpret
+from ...categories.errors import NoMeaningError
+from ..box import Box
+from ..graph import Graph, interpret
+from ..params import Body, Constant
+from ..syntax import Diagram
 from .jaxpr import aval, spread
-from .params import Body, Constant
 from .primitives import primitive
 
 __all__ = ["callable_of", "evaluate"]

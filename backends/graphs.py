@@ -22,8 +22,9 @@ import networkx as nx
 
 from ..categories.errors import CompositionError
 from ..categories.para import Para
-from ..diagrams.diagram import Box, Diagram
+from ..diagrams.box import Box
 from ..diagrams.graph import Builder
+from ..diagrams.syntax import Diagram
 from ..diagrams.types import Ty, Wire
 
 __all__ = ["from_networkx", "to_networkx"]

@@ -28,8 +28,9 @@ from math import prod
 import numpy as np
 
 from ..categories.para import Para
-from ..diagrams.diagram import Box, Diagram
+from ..diagrams.box import Box
 from ..diagrams.graph import Graph
+from ..diagrams.syntax import Diagram
 
 __all__ = ["Cost", "Counter", "cost"]
 

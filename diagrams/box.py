@@ -1,0 +1,120 @@
+"""Boxes: the generators of the free category.
+
+A box is a diagram with one node. What it stands for is data: a primitive of JAX with its static
+parameters, a definition (a diagram inside), or nothing at all; what a functor does to it is in the
+functor's table of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..categories.errors import CompositionError
+from .codec import fingerprint
+from .discopy_seam import FreeBox, FreeTy
+from .params import Body, Rule, canonical, standalone
+from .syntax import Diagram, as_ty, initialize
+from .types import Ty
+
+__all__ = ["Box"]
+
+
+class Box(FreeBox, Diagram):
+    """A generator: a name, a domain and a codomain, and what it stands for.
+
+    With `definition`, a diagram of the same type, the box can be opened. With `op`, the name of one
+    of JAX's primitives and its static `params`, it is that primitive. With neither it is abstract:
+    it composes and draws, and functors that need a meaning refuse it by name. Equal by content.
+
+    >>> square = Box("square", R(3), R(3), definition=from_jax(lambda x: x * x, jnp.ones(3)))
+    >>> square.definition.boxes[0].op
+    'mul'
+    """
+
+    __slots__ = ("_content", "definition", "name", "op", "params")
+    data = None
+    is_dagger = False
+    __ambiguous_inheritance__ = (FreeBox,)
+    name: str
+    op: str
+    params: dict[str, Any]
+    definition: Diagram | None
+
+    def __init__(
+        self,
+        name: str,
+        dom: FreeTy,
+        cod: FreeTy,
+        *,
+        op: str = "",
+        params: Mapping[str, Any] | None = None,
+        definition: Diagram | None = None,
+    ) -> None:
+        if not isinstance(name, str) or not name:
+            raise CompositionError(f"a box is named by a non-empty string, not {name!r}")
+        initialize(self, ("box", None, None), as_ty(dom), as_ty(cod))
+        if definition is not None and (definition.dom, definition.cod) != (self.dom, self.cod):
+            raise CompositionError(
+                f"box {name!r} is declared {self.dom} -> {self.cod} "
+                f"but its definition is {definition.dom} -> {definition.cod}"
+            )
+        self.name, self.op, self.definition, self._content = name, op, definition, None
+        self.params = {k: canonical(v) for k, v in sorted((params or {}).items())}
+
+    @property
+    def content(self) -> bytes:
+        """Sixteen bytes of the box's own content: name, type, parameters and definition."""
+        if self._content is not None and standalone():
+            return self._content
+        inner = self.definition.digest.hex() if self.definition is not None else None
+        items = tuple(self.params.items())
+        content = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
+        if standalone():
+            self._content = content
+        return content
+
+    def renamed(self, name: str) -> Box:
+        """The same box under another name."""
+        return Box(name, self.dom, self.cod, op=self.op, params=self.params, definition=self.definition)
+
+    @property
+    def bodies(self) -> dict[str, Diagram]:
+        """The diagrams inside by label: the definition, and the bodies of scan, while, cond and their like."""
+        found = {} if self.definition is None else {"": self.definition}
+        for key, value in self.params.items():
+            for i, v in enumerate(value if isinstance(value, tuple) else (value,)):
+                if isinstance(v, Body):
+                    found[f"{key}[{i}]" if isinstance(value, tuple) else key] = v.diagram
+        return found
+
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The derivative rules that the box carries, by name."""
+        return {k: v for k, v in self.params.items() if isinstance(v, Rule)}
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Box):
+            return self is other or self.content == other.content
+        return Diagram.__eq__(self, other)
+
+    __hash__ = Diagram.__hash__
+    __getitem__ = Diagram.__getitem__
+    dagger = Diagram.dagger
+    __lt__ = FreeBox.__lt__
+
+    def __repr__(self) -> str:
+        extra = f", op={self.op!r}" if self.op else ""
+        extra += f", params={self.params!r}" if self.params else ""
+        extra += ", definition=..." if self.definition is not None else ""
+        return f"Box({self.name!r}, {self.dom}, {self.cod}{extra})"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _box, (self.name, self.dom, self.cod, self.op, self.params, self.definition)
+
+
+def _box(name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definition: Diagram | None) -> Box:
+    return Box(name, dom, cod, op=op, params=params, definition=definition)
