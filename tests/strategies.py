@@ -7,6 +7,7 @@ from functools import cache
 
 import jax.numpy as jnp
 from hypothesis import strategies as st
+
 from paralens import Diagram, Para, Param, R, Ty, Z, from_jax
 from paralens.diagrams.graph import Builder
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import paralens
 import pytest
+
+import paralens
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -62,3 +63,14 @@ def test_docstring_examples_hold(name, tmp_path):
 def test_examples_run(path, tmp_path):
     run = subprocess.run([sys.executable, path], capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ))
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_pictures_of_the_documentation_are_made_by_its_command(tmp_path, monkeypatch):
+    import runpy
+
+    made = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
+    monkeypatch.setitem(made["main"].__globals__, "FOLDER", tmp_path)
+    made["main"]()
+    kept = {p.name: p for p in (ROOT / "docs" / "pictures").glob("*.svg")}
+    assert {p.name for p in tmp_path.glob("*.svg")} == set(kept)
+    assert (tmp_path / "mlp.svg").read_text() == kept["mlp.svg"].read_text()

@@ -5,10 +5,11 @@ import networkx as nx
 import pytest
 from functions import FUNCTIONS
 from hypothesis import given
+from strategies import diagrams, paras
+
 from paralens import Box, Diagram, Para, Param, R, from_jax
 from paralens.backends.graphs import from_networkx, to_networkx
 from paralens.categories.errors import CompositionError
-from strategies import diagrams, paras
 
 F, G = Box("f", R(2), R(3)), Box("g", R(3), R(2))
 ADD = Box("add", R(3) @ R(3), R(3))

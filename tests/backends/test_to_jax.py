@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from strategies import diagrams
+
 from paralens import Box, Diagram, Key, Para, Param, R, Ty, Z, compile, export, from_jax, to_jax
 from paralens.categories.errors import InputError, NoMeaningError, ParameterError
-from strategies import diagrams
 
 LINEAR = from_jax(lambda x, w, b: x @ w + b, R(3), R(3, 2), R(2)).boxed("linear")
 MODEL = Para(LINEAR, {"linear": {"w": Param(R(3, 2), "glorot_uniform"), "b": Param(R(2), "zeros")}})

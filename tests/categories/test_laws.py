@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import diagrams, instances, paras, types
+
 from paralens import Diagram, Para, Ty
 from paralens.categories.laws import CARTESIAN, MONOIDAL, PARA, SYMMETRIC
-from strategies import diagrams, instances, paras, types
 
 STRUCTURE = (*MONOIDAL, *SYMMETRIC, *CARTESIAN)
 

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
+from strategies import diagrams
+
 from paralens import Box, Diagram, Para, Param, R, Ty, diagram, from_jax, to_jax
 from paralens.categories.errors import CompositionError
-from strategies import diagrams
 
 F, ADD = Box("f", R(3), R(3)), Box("add", R(3) @ R(3), R(3))
 LINEAR = Para(from_jax(lambda x, w: x @ w, R(3), R(3, 3)).boxed("linear"), {"linear": {"w": Param(R(3, 3), "ones")}})

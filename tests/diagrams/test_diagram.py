@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from discopy import markov
 from hypothesis import given, settings
+from strategies import diagrams
+
 from paralens import B, Box, C, Diagram, Key, R, Ty, Z, from_jax, to_jax
 from paralens.categories.errors import CompositionError, ParalensError, PathError
-from strategies import diagrams
 
 F, G = Box("f", R(2), R(3)), Box("g", R(3), R(4))
 MIX = Box("mix", R(3) @ R(2) @ R(3), R(1))

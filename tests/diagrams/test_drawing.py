@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from paralens import Box, Diagram, Para, Param, R, Ty, Z, diagram, from_jax
 from paralens.categories.errors import FileError, PathError
 from paralens.diagrams.drawing import Picture, draw

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from functions import FUNCTIONS, RARE, W, X, cubed, equations, scaled
+
 from paralens import Diagram, Key, R, Z, from_jax, to_jax
 from paralens.categories.errors import EffectError, InputError, NoMeaningError
 from paralens.diagrams.box import Box

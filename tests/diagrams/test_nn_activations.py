@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+
 from paralens import R, Z, nn, to_jax
 from paralens.categories.errors import CompositionError
 from paralens.diagrams.nn import activations

@@ -10,6 +10,7 @@ import pytest
 from flax import nnx
 from hypothesis import given
 from hypothesis import strategies as st
+
 from paralens import B, C, Key, Para, R, Z, diagram, nn, to_jax
 from paralens.categories.errors import CompositionError, ParalensError
 

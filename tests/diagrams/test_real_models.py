@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from functions import equations
+
 from paralens import R, compile, from_jax, load, save, to_jax
 
 

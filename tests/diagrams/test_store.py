@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from functions import FUNCTIONS, RARE, equations
 from hypothesis import HealthCheck, given, settings
+from strategies import diagrams
+
 from paralens import Box, Diagram, Init, Para, Param, R, from_jax, load, save, to_jax
 from paralens.categories.errors import FileError
-from strategies import diagrams
 
 SAVEABLE = [n for n in FUNCTIONS if n not in ("pure callback", "solve")]
 

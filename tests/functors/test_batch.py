@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from strategies import diagrams
+
 from paralens import Key, Para, Param, R, Z, batch, from_jax, to_jax
 from paralens.categories.errors import CompositionError
 from paralens.functors import batched
-from strategies import diagrams
 
 LINEAR = Para(from_jax(lambda x, w: x @ w, R(3), R(3, 2)).boxed("linear"), {"linear": {"w": Param(R(3, 2), "ones")}})
 

@@ -10,9 +10,10 @@ from functions import FUNCTIONS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
+from strategies import diagrams, types
+
 from paralens import Box, Diagram, Key, Para, Param, R, Z, from_jax
 from paralens.functors.costs import Cost, cost
-from strategies import diagrams, types
 
 
 def flops(analysis):

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given
 from jax import lax
+from strategies import diagrams, paras
+
 from paralens import B, Box, Diagram, Para, Param, R, from_jax
 from paralens.categories.errors import InputError
 from paralens.functors.costs import cost
 from paralens.functors.summaries import human, summary
-from strategies import diagrams, paras
 
 
 def dense(n, m, act=jnp.tanh):

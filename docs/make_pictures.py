@@ -1,0 +1,49 @@
+"""Makes the pictures of the documentation: `make pictures` writes docs/pictures/*.svg."""
+
+from pathlib import Path
+
+import jax
+
+from paralens import R, diagram, draw, from_jax, nn
+from paralens.backends.demo import classifier
+
+FOLDER = Path(__file__).parent / "pictures"
+
+
+@diagram(R(64), R(64))
+def residual(x):
+    return x + nn.dense(64, 64)(nn.gelu(64)(nn.layer_norm(64)(x)))
+
+
+def transformer():
+    tokens = R(16, 32)
+    model = nn.embedding(16, 100, 32) >> nn.position_embedding(tokens)
+    for _ in range(6):
+        model = model >> nn.transformer_block(tokens, 4, causal=True)
+    return model >> nn.layer_norm(tokens) >> nn.dense(tokens, 100)
+
+
+def running_mean(xs):
+    return jax.lax.scan(lambda c, x: (0.9 * c + 0.1 * x, c), xs[0], xs)[1]
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    model, twins = transformer(), nn.dense(8, 8) >> nn.tanh(8) >> nn.dense(8, 8)
+    pictures = {
+        "mlp": draw(nn.dense(64, 32) >> nn.relu(32) >> nn.dense(32, 10)),
+        "residual": draw(residual),
+        "classifier": draw(classifier(), open=("features", "head")),
+        "transformer": draw(model),
+        "transformer_open": draw(model, open=("block_2", "block_2/attention")),
+        "attention": draw(from_jax(jax.nn.dot_product_attention, *[R(4, 2, 8)] * 3)),
+        "scan": draw(from_jax(running_mean, R(10, 3)), open="scan"),
+        "tied": draw(twins.tie("dense/w", "dense_1/w", name="shared/w")),
+    }
+    for name, picture in pictures.items():
+        picture.save(FOLDER / f"{name}.svg")
+        print(f"docs/pictures/{name}.svg  {picture.width:.0f} x {picture.height:.0f}")
+
+
+if __name__ == "__main__":
+    main()
