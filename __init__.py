@@ -5,7 +5,7 @@ This page is the table of contents; each name says in its docstring what it is, 
 
 from .backends import Compiled, compile, export, to_jax
 from .categories import Init, Para, ParalensError, Param
-from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax, load, nn, save
+from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax, interpret, load, nn, save
 from .diagrams.drawing import draw
 from .functors import batch, cost, summary
 
@@ -33,6 +33,7 @@ __all__ = [
     "draw",
     "export",
     "from_jax",
+    "interpret",
     "load",
     "nn",
     "save",

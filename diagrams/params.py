@@ -9,7 +9,7 @@ other hashable object is let through, and cannot be saved. How they are written 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ from ..categories.errors import NoMeaningError
 if TYPE_CHECKING:
     from .syntax import Diagram
 
-__all__ = ["Body", "Constant", "Rule", "canonical", "standalone"]
+__all__ = ["KEPT", "Body", "Constant", "Rule", "canonical", "derived", "standalone"]
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,14 @@ class Rule:
 
     def __setstate__(self, state: tuple[Diagram | None]) -> None:
         (self._diagram,) = state
+
+
+def derived(owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:
+    """What `make` gives, made once for each owner (a box, a diagram, a body) and key, and kept on the owner."""
+    kept = owner.__dict__.setdefault("_derived", {})
+    if key not in kept:
+        kept[key] = make()
+    return kept[key]
 
 
 def canonical(value: Any) -> Any:

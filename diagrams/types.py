@@ -218,12 +218,13 @@ def _typed(kind: str, dims: tuple[Any, ...], dtype: Any) -> Ty:
 
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype given as a string, a numpy or JAX dtype, or a scalar class such as `jnp.float32`."""
-    if isinstance(dtype, str):
-        return dtype
+    return dtype if isinstance(dtype, str) else _dtype_name(dtype)
+
+
+@cache
+def _dtype_name(dtype: Any) -> str:
     name = str(dtype)
-    if name.startswith("key<"):
-        return name
-    return str(np.dtype(dtype))
+    return name if name.startswith("key<") else str(np.dtype(dtype))
 
 
 def R(*shape: int, dtype: Any = "float32") -> Ty:

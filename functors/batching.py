@@ -1,8 +1,9 @@
 """Batching: the functor that adds an axis to data wires and none to parameters.
 
-On types it sends `R(3)` to `R(n, 3)`; on a diagram it is `jax.vmap` of its meaning, read back. Boxes
-with a definition stay boxes of the same name, so that a batched model is as readable as the model.
-It commutes with composition, and running it is running the diagram on each example (tests/functors).
+On types it sends `R(3)` to `R(n, 3)`. A box goes to `jax.vmap` of its meaning, read back as a diagram,
+once for each kind of box and each choice of inputs that carry the axis; boxes with a definition stay
+boxes of the same name, so that a batched model is as readable as the model. It commutes with
+composition, and running it is running the diagram on each example (tests/functors).
 
 >>> d = from_jax(lambda x, w: x @ w, R(3), R(3, 2))
 >>> batch(d, 8).dom, batch(d, 8, data=1).dom
@@ -11,20 +12,25 @@ It commutes with composition, and running it is running the diagram on each exam
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 import jax
 
 from ..categories.errors import CompositionError
 from ..categories.para import Para
+from ..diagrams.box import Box
+from ..diagrams.graph import Builder, interpret, splice
+from ..diagrams.params import derived
 from ..diagrams.syntax import Diagram
-from ..diagrams.tracing.emit import callable_of
+from ..diagrams.tracing.emit import apply_box, callable_of
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import Ty, wire
 
 __all__ = ["batch", "batched"]
 
 D = TypeVar("D", Diagram, Para)
+Value = tuple[int, bool]  # a wire of the graph under construction, and whether it carries the new axis
 
 
 def batched(ty: Ty, n: int) -> Ty:
@@ -36,7 +42,8 @@ def batch(d: D, n: int, *, data: int | None = None) -> D:
     """The diagram on `n` examples at once; every wire but parameters gets a leading axis of length `n`.
 
     Of a `Para` the data wires are batched and the parameters are shared; of a diagram the first
-    `data` inputs (all of them by default) are batched and the rest is shared.
+    `data` inputs (all of them by default) are batched and the rest is shared. Raises
+    `CompositionError` for an `n` or `data` out of range.
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise CompositionError(f"a batch has a positive number of examples, not {n!r}")
@@ -45,14 +52,46 @@ def batch(d: D, n: int, *, data: int | None = None) -> D:
     data = d.n_in if data is None else data
     if not 0 <= data <= d.n_in:
         raise CompositionError(f"cannot batch the first {data} of the {d.n_in} inputs {d.dom}")
-    if data == 0:
-        return d >> _repeated(d.cod, n)
-    types = [*batched(d.dom[:data], n), *d.dom[data:]]
-    axes = [0] * data + [None] * (d.n_in - data)
-    mapped: Any = jax.vmap(callable_of(d), in_axes=axes, axis_size=n)
-    return from_jax(mapped, *types)
+    mask = [i < data for i in range(d.n_in)]
+    return _by_box(d, mask, n) or _mapped(d, mask, n)
 
 
-def _repeated(ty: Ty, n: int) -> Diagram:
-    """What does not depend on the example, once for each example."""
-    return from_jax(lambda *xs: tuple(jax.numpy.broadcast_to(x, (n, *x.shape)) for x in xs), *ty)
+def _typed(dom: Ty, mask: Sequence[bool], n: int) -> Ty:
+    return Ty.of(wire((n, *w.shape), w.dtype) if b else w for w, b in zip(dom.inside, mask, strict=True))
+
+
+def _by_box(d: Diagram, mask: Sequence[bool], n: int) -> Diagram | None:
+    """Box by box, or nothing where a primitive would need axes moved around it: then JAX does better on the whole."""
+    build = Builder(_typed(d.dom, mask, n))
+
+    def rule(box: Box, *values: Value) -> list[Value]:
+        wires, carry = [w for w, _ in values], tuple(b for _, b in values)
+        if not any(carry):
+            return [(w, False) for w in build.add(box, wires)]
+        kind = derived(box, ("batch", carry, n), lambda: _mapped(box, carry, n))
+        if box.definition is None and len(kind.graph) != 1:
+            raise _Moves
+        return [(w, True) for w in splice(build, kind.graph, wires)]
+
+    try:
+        outputs = interpret(d.graph, rule, list(enumerate(mask)))
+    except _Moves:
+        return None
+    wires = [w if b else build.add(_repeat(ty, n), [w])[0] for (w, b), ty in zip(outputs, d.cod, strict=True)]
+    return Diagram.of_graph(build.finish(wires, batched(d.cod, n)))
+
+
+class _Moves(Exception):
+    """A primitive that `vmap` turns into several, such as a product with the batch on the wrong side."""
+
+
+def _mapped(d: Diagram, mask: Sequence[bool], n: int) -> Diagram:
+    """The diagram of `vmap` of the meaning of d."""
+    run = (lambda *xs: tuple(apply_box(d, *xs))) if isinstance(d, Box) else callable_of(d)
+    axes = [0 if b else None for b in mask]
+    return from_jax(jax.vmap(run, in_axes=axes, axis_size=n), *_typed(d.dom, mask, n))
+
+
+def _repeat(ty: Ty, n: int) -> Box:
+    """What does not depend on the example, once for each example: one primitive."""
+    return from_jax(lambda x: jax.numpy.broadcast_to(x, (n, *x.shape)), ty).boxes[0]

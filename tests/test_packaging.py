@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import jax
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -63,7 +64,8 @@ def test_the_command_line_says_its_version_and_refuses_what_it_does_not_know(cap
 def test_the_demo_reaches_its_goal_and_says_where_the_pictures_are(tmp_path, capsys):
     from paralens.__main__ import main
 
-    assert main(["demo", "--out", str(tmp_path), "--epochs", "8"]) == 0
+    with jax.numpy_dtype_promotion("standard"):  # optax promotes
+        assert main(["demo", "--out", str(tmp_path), "--epochs", "8"]) == 0
     said = capsys.readouterr().out
     assert "held-out images are read correctly" in said and "digits.png" in said
     for name in ("digits", "digits_open", "digits_loss"):

@@ -38,7 +38,7 @@ def sequential(first: Input | Layer, *rest: Layer | Maker) -> Para:
     the key of `dropout`, the others become inputs of the whole, in order. Raises `CompositionError`,
     naming the place, for what is no layer and where types do not fit.
     """
-    start: Any = Diagram.id(typed("sequential", first)) if isinstance(first, (Ty, int)) else first
+    start: Any = Diagram.id(typed("sequential", first, kinds="RCZB")) if isinstance(first, (Ty, int)) else first
     result = Para.lift(_layer(0, start, Ty()))
     for place, item in enumerate(rest, 1):
         following = Para.lift(_layer(place, item, result.cod))

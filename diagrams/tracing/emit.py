@@ -18,12 +18,12 @@ import numpy as np
 from ...categories.errors import NoMeaningError
 from ..box import Box
 from ..graph import Graph, interpret
-from ..params import Body, Constant
+from ..params import Body, Constant, derived
 from ..syntax import Diagram
 from .jaxpr import aval, spread
 from .primitives import primitive
 
-__all__ = ["callable_of", "evaluate"]
+__all__ = ["apply_box", "callable_of", "evaluate"]
 
 
 def evaluate(graph: Graph, values: Sequence[Any]) -> list[Any]:
@@ -31,7 +31,7 @@ def evaluate(graph: Graph, values: Sequence[Any]) -> list[Any]:
 
     Raises `NoMeaningError`, naming the box, for an abstract box.
     """
-    return interpret(graph, _emit, values)
+    return interpret(graph, apply_box, values)
 
 
 def callable_of(diagram: Diagram) -> Callable[..., tuple[Any, ...]]:
@@ -44,7 +44,8 @@ def callable_of(diagram: Diagram) -> Callable[..., tuple[Any, ...]]:
     return run
 
 
-def _emit(box: Box, *values: Any) -> Sequence[Any]:
+def apply_box(box: Box, *values: Any) -> Sequence[Any]:
+    """The JAX values that a box gives: the rule of this functor."""
     rule = EMIT.get(box.op)
     return rule(box, values) if rule is not None else _bind(box, values)
 
@@ -60,10 +61,9 @@ def _definition(box: Box, values: Sequence[Any]) -> Sequence[Any]:
             f"box {box.name!r} : {box.dom} -> {box.cod} is abstract and has no meaning in JAX: "
             "give it a definition, or apply a functor that says what it is"
         )
-    calls = box.definition.__dict__.setdefault("_calls", {})
-    if box.name not in calls:
-        calls[box.name] = _named(callable_of(box.definition), box.name, jax.jit)
-    return calls[box.name](*values)
+    definition = box.definition
+    call = derived(definition, ("call", box.name), lambda: _named(callable_of(definition), box.name, jax.jit))
+    return call(*values)
 
 
 def _bind(box: Box, values: Sequence[Any]) -> Sequence[Any]:
@@ -85,13 +85,13 @@ def _unwrap(value: Any) -> Any:
 
 def _jaxpr(body: Body) -> Any:
     """The jaxpr of a body, made once for each body object."""
-    known = body.__dict__.get("_jaxpr")
-    if known is None:
+
+    def trace() -> Any:
         shapes = [aval(w, weak=i in body.weak) for i, w in enumerate(body.diagram.dom.inside)]
-        known = jax.make_jaxpr(callable_of(body.diagram))(*shapes)
-        known = known if body.closed else getattr(known, "jaxpr", known)
-        body.__dict__["_jaxpr"] = known
-    return known
+        traced = jax.make_jaxpr(callable_of(body.diagram))(*shapes)
+        return traced if body.closed else getattr(traced, "jaxpr", traced)
+
+    return derived(body, "jaxpr", trace)
 
 
 def _constant(box: Box, values: Sequence[Any]) -> Sequence[Any]:
@@ -145,25 +145,19 @@ def _reduce(box: Box, values: Sequence[Any]) -> Sequence[Any]:
     return jax.lax.reduce(tuple(values[:n]), tuple(values[n:]), monoid, box.params["dimensions"])
 
 
-def _custom_jvp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
-    consts, args = _closed_over(box, values)
-    wires = box.dom.inside
-    f = _named(_closing(box, consts), box.name, jax.custom_jvp)
+def _custom(with_rule: Callable[[Box, Sequence[Any]], Callable[..., Any]]) -> Callable[[Box, Sequence[Any]], Any]:
+    """Call a function with its own rule: made once for each box, or anew where it closes over values.
 
-    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-        still = [jax.numpy.zeros_like(c) for c in consts]
-        moving = [t for t, w in zip((*still, *tangents), wires, strict=True) if w.differentiable]
-        made = evaluate(box.params["jvp"].diagram.graph, (*consts, *primals, *moving))
-        return tuple(made[: box.n_out]), tuple(spread(box.cod.inside, made[box.n_out :]))
+    JAX does not differentiate the values that such a function closes over; they come first.
+    """
 
-    f.defjvp(jvp)
-    return f(*args)
+    def rule(box: Box, values: Sequence[Any]) -> Sequence[Any]:
+        n = box.params.get("num_consts", 0)
+        consts, args = values[:n], values[n:]
+        f = with_rule(box, consts) if n else derived(box, with_rule, lambda: with_rule(box, ()))
+        return f(*args)
 
-
-def _closed_over(box: Box, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-    """The values that a function with its own rule closes over, which JAX does not differentiate, and the others."""
-    n = box.params.get("num_consts", 0)
-    return values[:n], values[n:]
+    return rule
 
 
 def _closing(box: Box, consts: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
@@ -172,9 +166,20 @@ def _closing(box: Box, consts: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
     return lambda *args: tuple(evaluate(graph, (*consts, *args)))
 
 
-def _custom_vjp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
-    consts, args = _closed_over(box, values)
-    wires = box.dom.inside[len(consts) :]
+def _with_jvp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
+    f = _named(_closing(box, consts), box.name, jax.custom_jvp)
+
+    def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+        still = [jax.numpy.zeros_like(c) for c in consts]
+        moving = [t for t, w in zip((*still, *tangents), box.dom.inside, strict=True) if w.differentiable]
+        made = evaluate(box.params["jvp"].diagram.graph, (*consts, *primals, *moving))
+        return tuple(made[: box.n_out]), tuple(spread(box.cod.inside, made[box.n_out :]))
+
+    f.defjvp(jvp)
+    return f
+
+
+def _with_vjp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
     f = _named(_closing(box, consts), box.name, jax.custom_vjp)
 
     def fwd(*xs: Any) -> tuple[Any, Any]:
@@ -184,10 +189,10 @@ def _custom_vjp(box: Box, values: Sequence[Any]) -> Sequence[Any]:
     def bwd(residuals: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
         flowing = [c for c, w in zip(cotangents, box.cod.inside, strict=True) if w.differentiable]
         made = iter(evaluate(box.params["bwd"].diagram.graph, (*residuals, *flowing)))
-        return tuple(next(made) if w.differentiable else None for w in wires)
+        return tuple(next(made) if w.differentiable else None for w in box.dom.inside[len(consts) :])
 
     f.defvjp(fwd, bwd)
-    return f(*args)
+    return f
 
 
 EMIT: dict[str, Callable[[Box, Sequence[Any]], Sequence[Any]]] = {
@@ -195,7 +200,7 @@ EMIT: dict[str, Callable[[Box, Sequence[Any]], Sequence[Any]]] = {
     "constant": _constant,
     "scan": _scan,
     "reduce": _reduce,
-    "custom_jvp_call": _custom_jvp,
-    "custom_vjp_call": _custom_vjp,
-    "custom_vjp_call_jaxpr": _custom_vjp,
+    "custom_jvp_call": _custom(_with_jvp),
+    "custom_vjp_call": _custom(_with_vjp),
+    "custom_vjp_call_jaxpr": _custom(_with_vjp),
 }

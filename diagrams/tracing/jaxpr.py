@@ -125,6 +125,7 @@ class _Reader:
         self.enclosing = enclosing
         self.literals: dict[Any, int] = {}
         self.bodies: dict[int, tuple[Any, Diagram]] = {}
+        self.calls: dict[tuple[int, str], Box] = {}
 
     def number(self, atom: Any) -> int:
         if not hasattr(atom, "val"):
@@ -208,9 +209,10 @@ def _jit(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     pinned += [x for k in ("in_layouts", "out_layouts") for x in p.get(k, ()) if x is not None]
     if pinned or p.get("compiler_options_kvs"):
         return _generic(reader, eqn, dom, cod)
-    return Box(
-        p.get("name") or eqn.primitive.name, dom, cod, definition=reader.body(p.get("jaxpr", p.get("call_jaxpr")))
-    )
+    jaxpr, name = p.get("jaxpr", p.get("call_jaxpr")), p.get("name") or eqn.primitive.name
+    if (id(jaxpr), name) not in reader.calls:
+        reader.calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr))
+    return reader.calls[id(jaxpr), name]
 
 
 def _scan(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:

@@ -1,0 +1,153 @@
+"""The contestants: one model in four ways, with the same weights, checked to compute the same.
+
+A benchmark of different programs is worthless, so before anything is timed `agree` compares the
+scores and the gradient of every weight with those of the hand-written model, in the common
+layout and relative to the size of each array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from paralens import Para, batch, to_jax
+
+from . import handwritten, with_paralens
+from .cases import Spec, loss
+
+__all__ = ["BASE", "CONTROL", "Contestant", "agree", "assemble", "step_of", "weights_of"]
+
+BASE, CONTROL = "JAX", "JAX again"
+RATE = 0.01
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A model in one library: its parameters, the function of parameters and a batch, and the common layout.
+
+    `common` lists the arrays of parameters (or of a gradient, which has the same structure) in the
+    order and layout of the hand-written model.
+    """
+
+    name: str
+    params: Any
+    forward: Callable[[Any, jax.Array], jax.Array]
+    common: Callable[[Any], list[jax.Array]]
+
+
+def step_of(forward: Callable[[Any, jax.Array], jax.Array]) -> Callable[..., tuple[Any, jax.Array]]:
+    """The training step of a model: gradient of the loss, then gradient descent."""
+
+    def step(params: Any, x: jax.Array, y: jax.Array) -> tuple[Any, jax.Array]:
+        value, gradient = jax.value_and_grad(lambda p: loss(forward(p, x), y))(params)
+        return jax.tree.map(lambda p, g: p - RATE * g, params, gradient), value
+
+    return step
+
+
+def assemble(spec: Spec) -> list[Contestant]:
+    """All contestants of a case; the hand-written one comes first, and once more at the end as a control."""
+    diagram = batch(with_paralens.MODELS[type(spec)](spec), spec.batch)
+    weights = weights_of(diagram)
+    written, forward = handwritten.MODELS[type(spec)](spec, weights)
+    return [
+        Contestant(BASE, written, forward, jax.tree.leaves),
+        Contestant("Paralens", diagram.nest(weights), to_jax(diagram), diagram.flat),
+        _equinox(spec, weights),
+        _flax(spec, weights),
+        Contestant(CONTROL, written, lambda p, x: forward(p, x), jax.tree.leaves),
+    ]
+
+
+def weights_of(diagram: Para) -> list[jax.Array]:
+    """Random weights that keep the size of what flows: none is zero, so that a wrong place shows."""
+    random, found = np.random.default_rng(0), []
+    for path, w in zip(diagram.paths, diagram.weight.inside, strict=True):
+        noise = random.normal(size=w.shape)
+        spread = np.sqrt(2 / np.prod(w.shape[:-1])) if len(w.shape) > 1 else 0.1
+        found.append(jax.numpy.asarray(noise * spread + path.endswith("scale"), w.dtype))
+    return found
+
+
+def _equinox(spec: Spec, weights: Sequence[jax.Array]) -> Contestant:
+    import equinox as eqx
+
+    from .with_equinox import MODELS, TURN
+
+    make, places, turns = MODELS[type(spec)](spec)
+    model = eqx.filter_eval_shape(make)
+    given = [TURN[t][0](w) for t, w in zip(turns, weights, strict=True)]
+    shaped = [w.reshape(a.shape) for w, a in zip(given, places(model), strict=True)]
+    params, static = eqx.partition(eqx.tree_at(places, model, shaped), eqx.is_array)
+
+    def forward(params: Any, x: jax.Array) -> jax.Array:
+        return jax.vmap(eqx.combine(params, static))(x)
+
+    def common(tree: Any) -> list[jax.Array]:
+        found = [TURN[t][1](a) for t, a in zip(turns, places(tree), strict=True)]
+        return [a.reshape(w.shape) for a, w in zip(found, weights, strict=True)]
+
+    return Contestant("Equinox", params, forward, common)
+
+
+def _flax(spec: Spec, weights: Sequence[jax.Array]) -> Contestant:
+    from flax import nnx
+
+    from .with_flax import MODELS
+
+    model, places = MODELS[type(spec)](spec)
+    for place, w in zip(places(model), weights, strict=True):
+        place[...] = w.reshape(place.shape)
+    graph, params = nnx.split(model, nnx.Param)
+
+    def forward(params: Any, x: jax.Array) -> jax.Array:
+        return nnx.merge(graph, params)(x)
+
+    def common(tree: Any) -> list[jax.Array]:
+        found = places(nnx.merge(graph, tree))
+        return [p[...].reshape(w.shape) for p, w in zip(found, weights, strict=True)]
+
+    return Contestant("Flax NNX", params, forward, common)
+
+
+def agree(found: Sequence[Contestant], x: jax.Array, y: jax.Array) -> dict[str, float]:
+    """For each contestant the largest relative difference from the first, over scores and gradients.
+
+    Raises `AssertionError`, naming the contestant, where it is beyond float32 accuracy.
+    """
+    (scores, *base), *others = [_computed(c, x, y) for c in found]
+    # some weights have no gradient but rounding (the bias of a key): nothing is compared to less than this
+    least = 1e-3 * float(np.sqrt(sum(np.sum(np.square(g)) for g in base)))
+    worst = {}
+    for contestant, values in zip(found[1:], others, strict=True):
+        off = [_distance(values[0], scores, 0.0)]
+        off += [_distance(a, b, least) for a, b in zip(values[1:], base, strict=True)]
+        worst[contestant.name] = max(off)
+        if max(off) > TOLERANCE:
+            raise AssertionError(
+                f"{contestant.name} computes something else: array {np.argmax(off)} is off by {max(off)}"
+            )
+    return worst
+
+
+def _computed(c: Contestant, x: jax.Array, y: jax.Array) -> list[np.ndarray]:
+    """The scores, then the gradient of every weight in the common layout."""
+
+    def scored(params: Any) -> tuple[jax.Array, jax.Array]:
+        scores = c.forward(params, x)
+        return loss(scores, y), scores
+
+    (_, scores), gradient = jax.jit(jax.value_and_grad(scored, has_aux=True))(c.params)
+    return [np.asarray(a) for a in (scores, *c.common(gradient))]
+
+
+def _distance(a: np.ndarray, b: np.ndarray, least: float) -> float:
+    """The distance of a from b relative to the size of b, or to `least` where b is smaller."""
+    if a.shape != b.shape:
+        raise AssertionError(f"an array has shape {a.shape} instead of {b.shape}")
+    return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), least, 1e-30))
