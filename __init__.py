@@ -4,7 +4,19 @@ This page is the table of contents; each name says in its docstring what it is, 
 """
 
 from .backends import Compiled, compile, export, to_jax
-from .categories import Init, Para, ParalensError, Param
+from .categories import (
+    CompositionError,
+    EffectError,
+    FileError,
+    Init,
+    InputError,
+    NoMeaningError,
+    Para,
+    ParalensError,
+    Param,
+    ParameterError,
+    PathError,
+)
 from .diagrams import B, Box, C, Diagram, Graph, Key, R, Ty, Z, diagram, from_jax, interpret, load, nn, save
 from .diagrams.drawing import draw
 from .functors import batch, cost, summary
@@ -16,13 +28,20 @@ __all__ = [
     "Box",
     "C",
     "Compiled",
+    "CompositionError",
     "Diagram",
+    "EffectError",
+    "FileError",
     "Graph",
     "Init",
+    "InputError",
     "Key",
+    "NoMeaningError",
     "Para",
     "ParalensError",
     "Param",
+    "ParameterError",
+    "PathError",
     "R",
     "Ty",
     "Z",

@@ -20,7 +20,7 @@ from jax.core import Tracer
 
 from ..categories.errors import InputError
 from ..categories.para import Para
-from ..diagrams.syntax import Diagram
+from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.emit import evaluate
 from ..diagrams.tracing.jaxpr import aval
 from ..diagrams.types import Ty, dtype_name
@@ -34,12 +34,13 @@ def to_jax(d: Diagram | Para) -> Callable[..., Any]:
     Of a `Para`: a function of the nested dict of parameters, then the data. Raises `InputError` or
     `ParameterError` when called with arrays that do not fit, `NoMeaningError` for an abstract box.
     """
+    require(d, "to_jax")
     if isinstance(d, Para):
         run, n_data = to_jax(d.arrow), len(d.dom)
 
         def with_params(params: Any, *xs: Any) -> Any:
             if len(xs) != n_data:
-                raise InputError(f"the model takes parameters and {n_data} arrays {d.dom}, and got {len(xs)} arrays")
+                raise InputError(_count(d, 1 + len(xs)))
             return run(*xs, *d.flat(params))
 
         return with_params
@@ -53,20 +54,27 @@ def to_jax(d: Diagram | Para) -> Callable[..., Any]:
     return function
 
 
+def _count(model: Para, given: int) -> str:
+    names = ", ".join(["params", *(f"x{i}" if len(model.dom) > 1 else "x" for i in range(len(model.dom)))])
+    return f"the model is called as f({names}) with data {model.dom}, and got {given} argument{'s' * (given != 1)}"
+
+
 def _fit(dom: Ty, values: Sequence[Any]) -> None:
     """Refuse arrays of another number or shape than the wires'."""
     if len(values) != len(dom):
-        raise InputError(f"the diagram takes {len(dom)} arrays {dom}, and got {len(values)}")
+        raise InputError(f"the diagram takes {len(dom)} array{'s' * (len(dom) != 1)} {dom}, and got {len(values)}")
     wrong = []
     for i, (w, v) in enumerate(zip(dom.inside, values, strict=True)):
         scalar = isinstance(v, (bool, int, float, complex))
         shape, dtype = () if scalar else getattr(v, "shape", None), getattr(v, "dtype", None)
         if shape is None:
-            wrong.append(f"wire {i} takes {w} and got {type(v).__name__}")
+            wrong.append(f"wire {i} takes {w} and got a {type(v).__name__}: jnp.asarray makes an array")
         elif tuple(shape) != w.shape:
-            wrong.append(f"wire {i} takes {w} and got an array of shape {tuple(shape)}")
-        elif dtype is not None and _narrowed(dtype) != w.dtype:
-            wrong.append(f"wire {i} takes {w} and got dtype {dtype}")
+            batch = "; batch(model, n) takes n examples" if tuple(shape)[1:] == w.shape else ""
+            wrong.append(f"wire {i} takes {w} and got an array of shape {tuple(shape)}{batch}")
+        elif (dtype is not None and _narrowed(dtype) != w.dtype) or (scalar and w.kind == "Key"):
+            key = ": a key is made by jax.random.key(0)" if w.kind == "Key" else ""
+            wrong.append(f"wire {i} takes {w} and got dtype {dtype or 'of a number'}{key}")
     if wrong:
         raise InputError("; ".join(wrong))
 
@@ -128,9 +136,7 @@ class Compiled:
         d = self.diagram
         if isinstance(d, Para):
             if len(args) != len(d.dom) + 1:
-                raise InputError(
-                    f"the model takes parameters and {len(d.dom)} arrays {d.dom}, and got {len(args)} arguments"
-                )
+                raise InputError(_count(d, len(args)))
             _fit(d.dom @ d.weight, (*args[1:], *d.flat(args[0])))
         else:
             _fit(d.dom, args)

@@ -10,7 +10,8 @@ from .errors import (
     ParameterError,
     PathError,
 )
-from .para import Init, Para, Param
+from .para import Para
+from .param import Init, Param
 
 __all__ = [
     "CompositionError",

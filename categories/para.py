@@ -20,94 +20,21 @@ Gradient-Based Learning" (2022), section 2; our parameters stand on the right of
 
 from __future__ import annotations
 
-import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import CompositionError, ParameterError, PathError
+from .param import Entry, joined, leaves, refuse_clashes
 
-__all__ = ["Init", "Para", "Param", "joined"]
-
-Path = tuple[str, ...]
-Entry = tuple[Path, "Param"]
-
-
-@dataclass(frozen=True)
-class Init:
-    """An initializer by its name in `jax.nn.initializers` with its options, so that it can be compared and saved.
-
-    >>> Init("normal", {"stddev": 0.02})
-    normal(stddev=0.02)
-    """
-
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "options", dict(sorted(self.options.items())))
-
-    def __hash__(self) -> int:
-        return hash((self.name, tuple(self.options.items())))
-
-    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-        import jax.nn.initializers as library
-
-        make = getattr(library, self.name, None)
-        if make is None:
-            raise ParameterError(f"jax.nn.initializers has no {self.name!r}: use one of its names, or a function")
-        # zeros and ones are initializers themselves, the others are made by a call
-        init = make if self.name in ("zeros", "ones") else make(**self.options)
-        return init(key, shape, dtype)
-
-    def __repr__(self) -> str:
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})" if self.options else self.name
-
-
-Initializer = Init | Callable[[Any, tuple[int, ...], Any], Any]
-
-
-class Param:
-    """One parameter: a type of one wire and how it is initialized.
-
-    `init` is the name of an initializer of `jax.nn.initializers`, an `Init`, or a function of a key,
-    a shape and a dtype.
-    """
-
-    __slots__ = ("init", "ty")
-
-    def __init__(self, ty: Any, init: str | Initializer | None = None) -> None:
-        if len(ty) != 1:
-            raise ParameterError(f"a parameter is one wire, and {ty} has {len(ty)}: name each of them")
-        self.ty = ty
-        self.init: Initializer | None = Init(init) if isinstance(init, str) else init
-
-    @property
-    def wire(self) -> Any:
-        """The wire: its `shape` and `dtype`."""
-        return self.ty.inside[0]
-
-    def make(self, key: Any) -> Any:
-        """An initial value; raises `ParameterError` if there is no initializer."""
-        if self.init is None:
-            raise ParameterError(f"the parameter {self.ty} has no initializer: give one to Param(ty, init=...)")
-        return self.init(key, self.wire.shape, self.wire.dtype)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Param) and (self.ty, self.init) == (other.ty, other.init)
-
-    def __hash__(self) -> int:
-        return hash(self.ty)
-
-    def __repr__(self) -> str:
-        return repr(self.ty)
+__all__ = ["Para"]
 
 
 class Para:
     """A 1-cell of Para: a map `arrow : X ⊗ P -> Y` whose last inputs are named parameters.
 
-    `params` is a nested dict of `Param`s, in the order of the wires of P. Compose with `>>` and `@`,
+    `params` is a nested dict of `Param`s, in the order of the wires of P (`from_jax(f, *data, params=...)`
+    traces a function of a tree of parameters and keeps their names itself). Compose with `>>` and `@`,
     with maps of the base category too. Two parameters of one name are kept apart: the second becomes
     `name_1`. Raises `ParameterError` when the parameters are not the last wires of the domain.
     """
@@ -116,7 +43,11 @@ class Para:
     _entries: tuple[Entry, ...] | None
 
     def __init__(self, arrow: Any, params: Mapping[str, Any] | Sequence[Entry] = ()) -> None:
-        entries: tuple[Entry, ...] = tuple(_leaves(params) if isinstance(params, Mapping) else params)
+        if not hasattr(arrow, "tensor") or not hasattr(arrow, "dom"):
+            name = getattr(arrow, "__name__", None)
+            hint = f"; {name} is a function: call it first if it makes a layer, such as nn.relu(10)" if name else ""
+            raise CompositionError(f"a model is made of diagrams and layers, not of {arrow!r}{hint}")
+        entries: tuple[Entry, ...] = tuple(leaves(params) if isinstance(params, Mapping) else params)
         last = arrow.dom.inside[len(arrow.dom) - len(entries) :]
         if len(entries) > len(arrow.dom):
             raise ParameterError(f"{len(entries)} parameters for the {len(arrow.dom)} inputs {arrow.dom}")
@@ -126,8 +57,11 @@ class Para:
             if q.wire != w
         ]
         if wrong:
-            raise ParameterError("the parameters are the last inputs of the map, in order: " + "; ".join(wrong))
-        _refuse_clashes([p for p, _ in entries])
+            raise ParameterError(
+                "the parameters are the last inputs of the map, in order: " + "; ".join(wrong) + "; "
+                "from_jax lists the leaves of a dict sorted by key; from_jax(f, *data, params=...) names them itself"
+            )
+        refuse_clashes([p for p, _ in entries])
         self.arrow, self.n_params, self._entries = arrow, len(entries), entries
         self._halves: tuple[Para, Para] | None = None
 
@@ -173,13 +107,15 @@ class Para:
 
     @classmethod
     def lift(cls, arrow: Any) -> Para:
-        """A map of the base category as a 1-cell without parameters."""
+        """A map of the base category as a 1-cell without parameters; raises `CompositionError` for anything else."""
         return arrow if isinstance(arrow, Para) else cls(arrow)
 
     def then(self, *others: Any) -> Para:
         """This 1-cell followed by the others; `>>` is the same."""
         result = self
         for other in map(Para.lift, others):
+            if result.cod.inside != other.dom.inside:
+                raise CompositionError(result.arrow.mismatch(other.arrow, len(result.cod), len(other.dom)))
             base = type(other.arrow)
             arrow = result.arrow.tensor(base.id(other.weight)).then(other.arrow)
             result = Para._composite(arrow, result, other)
@@ -210,38 +146,69 @@ class Para:
 
     # -- 2-cells -------------------------------------------------------------------------------
 
-    def reparam(self, r: Any, params: Mapping[str, Any] | Sequence[Entry]) -> Para:
-        """The 1-cell `(X ⊗ r) ; f` along the 2-cell `r : Q -> P`, with `params` the names on Q."""
-        if r.cod != self.weight:
-            raise CompositionError(f"a 2-cell gives the parameters {self.weight}, and this one gives {r.cod}")
-        return Para(type(r).id(self.dom).tensor(r).then(self.arrow), params)
+    def reparam(self, r: Any, params: Mapping[str, Any] | Sequence[Entry], *, at: str | Sequence[str] = ()) -> Para:
+        """The 1-cell `(X ⊗ r) ; f` along the 2-cell `r : Q -> P`, with `params` the names on Q.
+
+        With `at`, paths of parameters or of groups of them, r gives only those and the others stay:
+        a low-rank adapter at one weight is `reparam(product, {...}, at="dense/w")`.
+        """
+        at = (at,) if isinstance(at, str) else tuple(at)
+        entries = tuple(leaves(params) if isinstance(params, Mapping) else params)
+        base = type(self.arrow)
+        places = list(range(self.n_params))
+        if at:
+            places = [i for path in at for i in self._group(path)]
+            others = [i for i in range(self.n_params) if i not in places]
+            back = [*others, *places]
+            weight = sum([self.weight[i] for i in places], self.weight[:0])
+            beside = base.id(sum([self.weight[i] for i in others], self.weight[:0]))
+            entries = (*(self.entries[i] for i in others), *entries)
+        else:
+            weight, beside, back = self.weight, base.id(self.weight[:0]), places
+        if r.cod != weight:
+            names = ", ".join(self.paths[i] for i in places)
+            raise CompositionError(f"the 2-cell gives {r.cod}, and the parameters {names} are {weight}")
+        cell = beside.tensor(r)
+        order = base.wires(cell.cod, [back.index(i) for i in range(self.n_params)])
+        return Para(base.id(self.dom).tensor(cell.then(order)).then(self.arrow), entries)
 
     def tie(self, *paths: str, name: str | None = None) -> Para:
-        """One parameter in the place of several: the 2-cell is copy. It keeps the first path, or is named `name`.
+        """One parameter in the place of several, or one group in the place of several: the 2-cell is copy.
 
-        Raises `ParameterError` when the types differ, `PathError` for a path that names no parameter.
+        It keeps the first path, or is named `name`. Raises `ParameterError` when the types differ or
+        the groups have other names inside, `PathError` for a path that names no parameter.
         """
-        places = [self._place(p) for p in paths]
-        wires = {self.entries[i][1].wire for i in places}
-        if len(wires) > 1:
-            raise ParameterError(f"cannot tie {', '.join(paths)}: their types are {', '.join(map(str, wires))}")
-        kept = [i for i in range(len(self.entries)) if i not in places[1:]]
-        entries = [self.entries[i] for i in kept]
-        if name is not None:
-            entries[kept.index(places[0])] = (tuple(name.split("/")), self.entries[places[0]][1])
-        source = [kept.index(places[0] if i in places else i) for i in range(len(self.entries))]
-        weight = self.weight
-        dom = sum([weight[i] for i in kept], weight[:0])
+        if len(set(paths)) < 2:
+            raise ParameterError(f"tie takes two or more paths, and got {', '.join(paths) or 'none'}")
+        groups = [self._group(p) for p in paths]
+        inner = [[self.paths[i].removeprefix(p) for i in g] for p, g in zip(paths, groups, strict=True)]
+        types = [[self.entries[i][1].wire for i in g] for g in groups]
+        if any(x != inner[0] for x in inner) or any(x != types[0] for x in types):
+            found = "; ".join(f"{p} is {t}" for p, t in zip(paths, types, strict=True))
+            raise ParameterError(f"only equal types can be tied: {found}")
+        first = {i: g0 for g in groups for g0, i in zip(groups[0], g, strict=True)}
+        kept = [i for i in range(self.n_params) if first.get(i, i) == i]
+        entries = [self._renamed(i, paths[0], name) if i in first else self.entries[i] for i in kept]
+        dom = sum([self.weight[i] for i in kept], self.weight[:0])
+        source = [kept.index(first.get(i, i)) for i in range(self.n_params)]
         return self.reparam(type(self.arrow).wires(dom, source), entries)
 
+    def _renamed(self, i: int, path: str, name: str | None) -> Entry:
+        inner, param = self.paths[i].removeprefix(path), self.entries[i][1]
+        return (tuple(f"{path if name is None else name}{inner}".split("/")), param)
+
     def freeze(self, values: Mapping[str, Any]) -> Para:
-        """The 1-cell with these parameters fixed to arrays: the 2-cell is a point. `values` is nested, or by path."""
-        fixed = {self._place("/".join(p)): v for p, v in _leaves(values)}
+        """The 1-cell with these parameters fixed to arrays: the 2-cell is a point.
+
+        `values` is nested or by path, and may hold a group. Raises `ParameterError` for a wrong shape.
+        """
+        fixed: dict[int, Any] = {}
+        for path, value in leaves(values):
+            (i,) = self._group("/".join(path), only=True)
+            fixed[i] = self.entries[i][1].array(value, "/".join(path))
         base = type(self.arrow)
-        parts, kept = [], []
-        for i, ty in enumerate(self.weight):
-            parts.append(base.point(fixed[i]) if i in fixed else base.id(ty))
-            kept += [] if i in fixed else [self.entries[i]]
+        parts = [base.point(fixed[i]) if i in fixed else base.id(ty) for i, ty in enumerate(self.weight)]
+        kept = [e for i, e in enumerate(self.entries) if i not in fixed]
         return self.reparam(base.id(self.weight[:0]).tensor(*parts), kept)
 
     def named(self, name: str) -> Para:
@@ -268,11 +235,15 @@ class Para:
 
     @property
     def size(self) -> int:
-        """The number of entries of all parameters together."""
+        """The number of parameters: the entries of all arrays together."""
         return sum(q.wire.size for _, q in self.entries)
 
     def init(self, key: Any) -> dict[str, Any]:
-        """Initial values, a nested dict of arrays; each depends on the key and its own path only."""
+        """Initial values, a nested dict of arrays; each depends on the key and its own path only.
+
+        `key` is a PRNG key or a seed. Raises `ParameterError`, naming the path, where there is no
+        initializer or it fails.
+        """
         import jax
 
         missing = [p for p, (_, q) in zip(self.paths, self.entries, strict=True) if q.init is None]
@@ -281,7 +252,8 @@ class Para:
         if isinstance(key, int):
             key = jax.random.key(key)
         keys = [jax.random.fold_in(key, zlib.crc32(p.encode())) for p in self.paths]
-        return self.nest([q.make(k) for k, (_, q) in zip(keys, self.entries, strict=True)])
+        made = [q.make(k, p) for k, p, (_, q) in zip(keys, self.paths, self.entries, strict=True)]
+        return self.nest(made)
 
     def nest(self, values: Sequence[Any]) -> dict[str, Any]:
         """One value a parameter, in the order of P, as a nested dict."""
@@ -298,25 +270,40 @@ class Para:
 
         Raises `ParameterError` that lists every missing, extra and misshapen path.
         """
-        given = dict(_leaves(tree)) if isinstance(tree, Mapping) else None
+        given = dict(leaves(tree)) if isinstance(tree, Mapping) else None
         if given is None:
             raise ParameterError(f"parameters come as a nested dict, not as {type(tree).__name__}")
         wrong = [f"missing {'/'.join(p)} : {q.ty}" for p, q in self.entries if p not in given]
         known = {p for p, _ in self.entries}
         wrong += [f"extra {'/'.join(p)}" for p in given if p not in known]
-        for p, q in self.entries:
-            if p in given and tuple(getattr(given[p], "shape", ())) != q.wire.shape:
-                wrong.append(
-                    f"{'/'.join(p)} has shape {tuple(getattr(given[p], 'shape', ()))}, expected {q.wire.shape}"
-                )
+        wrong += [t for p, q in self.entries if p in given for t in q.misfits(given[p], "/".join(p))]
         if wrong:
             raise ParameterError("the parameters do not fit: " + "; ".join(wrong))
         return [given[p] for p, _ in self.entries]
 
-    def _place(self, path: str) -> int:
-        if path not in self.paths:
-            raise PathError(f"no parameter {path!r}; there are {', '.join(self.paths) or 'none'}")
-        return self.paths.index(path)
+    def _group(self, path: str, only: bool = False) -> list[int]:
+        """The places of the parameters at or below a path (`only` at it)."""
+        found = [i for i, p in enumerate(self.paths) if p == path or (not only and p.startswith(f"{path}/"))]
+        if not found:
+            below = [p for p in self.paths if p.startswith(f"{path}/")]
+            hint = f"{path!r} is a group of {len(below)}" if below else f"there are {', '.join(self.paths) or 'none'}"
+            raise PathError(f"no parameter {path!r}; {hint}")
+        return found
+
+    # -- boxes -----------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Any:
+        """The flat graph of the map."""
+        return self.arrow.graph
+
+    def at(self, path: str) -> Any:
+        """The box at a path such as `block_1/attention`; raises `PathError`."""
+        return self.arrow.at(path)
+
+    def open(self, *paths: str, depth: int = 0) -> Para:
+        """The model with the boxes at these paths, or all down to a depth, replaced by their definitions."""
+        return Para(self.arrow.open(*paths, depth=depth), self.entries)
 
     # -- equality and looking --------------------------------------------------------------------
 
@@ -329,7 +316,7 @@ class Para:
         return hash((self.arrow, self.n_params))
 
     def __repr__(self) -> str:
-        return f"<Para {self.dom} -> {self.cod}, {len(self.entries)} parameters of {self.size:,} entries>"
+        return f"<Para {self.dom} -> {self.cod}, {len(self.entries)} arrays, {self.size:,} parameters>"
 
     def _repr_svg_(self) -> str | None:
         return type(self.arrow).svg_of(self)
@@ -341,47 +328,3 @@ class Para:
 
 def _whisker(one: Para, other: Any) -> Any:
     return other if hasattr(other, "then") else type(one.arrow).id(other)
-
-
-def _leaves(tree: Mapping[str, Any], above: Path = ()) -> list[tuple[Path, Any]]:
-    found: list[tuple[Path, Any]] = []
-    for key, value in tree.items():
-        path = (*above, *str(key).split("/"))
-        found += _leaves(value, path) if isinstance(value, Mapping) else [(path, value)]
-    return found
-
-
-def _refuse_clashes(paths: Sequence[Path]) -> None:
-    seen = set(paths)
-    twice = sorted({"/".join(p) for p in paths if paths.count(p) > 1}) if len(seen) < len(paths) else []
-    inside = sorted({"/".join(p) for p in paths for k in range(1, len(p)) if p[:k] in seen})
-    if twice or inside:
-        raise ParameterError(f"parameter names clash: {', '.join(twice + inside)}; rename with .named(...)")
-
-
-def joined(lists: Sequence[Sequence[Entry]]) -> tuple[Entry, ...]:
-    """All lists of names in order; where the first part of a path was used before, it gets the next free number.
-
-    Joining is associative, so it does not matter how a model was put together.
-    """
-    taken: set[str] = set()
-    free: dict[str, int] = {}
-    result: list[Entry] = []
-    for entries in lists:
-        renamed: dict[str, str] = {}
-        for path, param in entries:
-            first = path[0]
-            if first not in renamed:
-                renamed[first] = _fresh(first, taken, free)
-            result.append(((renamed[first], *path[1:]), param))
-    return tuple(result)
-
-
-def _fresh(name: str, taken: set[str], free: dict[str, int]) -> str:
-    """The name itself, or its stem with the next number that is not taken; notes it as taken."""
-    stem = re.sub(r"_\d+$", "", name)
-    while name in taken:
-        free[stem] = k = free.get(stem, 0) + 1
-        name = f"{stem}_{k}"
-    taken.add(name)
-    return name

@@ -53,6 +53,8 @@ class Box(FreeBox, Diagram):
     ) -> None:
         if not isinstance(name, str) or not name:
             raise CompositionError(f"a box is named by a non-empty string, not {name!r}")
+        if "/" in name:
+            raise CompositionError(f"the name {name!r} holds a '/', which separates the parts of a path: use another")
         initialize(self, ("box", None, None), as_ty(dom), as_ty(cod))
         if definition is not None and (definition.dom, definition.cod) != (self.dom, self.cod):
             raise CompositionError(

@@ -14,14 +14,16 @@ using it discards it. A `Para` can be called too; its parameters become paramete
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from ..categories.errors import CompositionError
-from ..categories.para import Entry, Para, joined
+from ..categories.errors import CompositionError, ParalensError
+from ..categories.para import Para
+from ..categories.param import Entry, joined
 from .box import Box
 from .graph import Builder, Graph, splice
 from .syntax import Diagram
@@ -61,7 +63,11 @@ class _Sketch:
 
 
 class Var:
-    """A wire of a diagram under construction: pass it to boxes, or add, subtract, multiply, divide it."""
+    """A wire of a diagram under construction.
+
+    Pass it to boxes and layers, combine it with wires of its type and with numbers by + - * / ** and
+    by @, or apply any JAX function to it: `x.apply(jnp.tanh)`, `x.apply(lambda a, b: a[b], i)`.
+    """
 
     __slots__ = ("number", "sketch", "wire")
     # numpy must leave `array * wire` to the wire
@@ -75,17 +81,53 @@ class Var:
         """The type of the wire."""
         return Ty.of((self.wire,))
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array that the wire carries."""
+        return self.wire.shape
+
+    @property
+    def dtype(self) -> str:
+        """The name of the dtype of the array that the wire carries."""
+        return self.wire.dtype
+
+    def apply(self, function: Callable[..., Any], *others: Var) -> Any:
+        """A JAX function of this wire and others, traced into boxes."""
+        from .tracing.jaxpr import from_jax
+
+        return from_jax(function, self.ty, *[v.ty for v in others])(self, *others)
+
     def __add__(self, other: Any) -> Var:
         return _arithmetic("add", self, other)
+
+    def __radd__(self, other: Any) -> Var:
+        return _arithmetic("add", self, other, swapped=True)
 
     def __sub__(self, other: Any) -> Var:
         return _arithmetic("sub", self, other)
 
+    def __rsub__(self, other: Any) -> Var:
+        return _arithmetic("sub", self, other, swapped=True)
+
     def __mul__(self, other: Any) -> Var:
         return _arithmetic("mul", self, other)
 
+    def __rmul__(self, other: Any) -> Var:
+        return _arithmetic("mul", self, other, swapped=True)
+
     def __truediv__(self, other: Any) -> Var:
         return _arithmetic("truediv", self, other)
+
+    def __rtruediv__(self, other: Any) -> Var:
+        return _arithmetic("truediv", self, other, swapped=True)
+
+    def __pow__(self, other: Any) -> Var:
+        return _arithmetic("pow", self, other)
+
+    def __matmul__(self, other: Var) -> Var:
+        if not isinstance(other, Var):
+            raise CompositionError(f"cannot multiply the wire {self.wire} by {_kind(other)}: make the matrix a wire")
+        return _operator("matmul", self.wire, other.wire)(self, other)
 
     def __neg__(self) -> Var:
         return _operator("neg", self.wire)(self)
@@ -94,44 +136,60 @@ class Var:
         return f"<wire {self.number} : {self.wire}>"
 
     def __bool__(self) -> bool:
-        raise CompositionError("a wire has no truth value while a diagram is built: use a box such as jax.numpy.where")
+        raise CompositionError("a wire has no truth value while a diagram is built: use x.apply(jnp.where, ...)")
 
     def __iter__(self) -> Any:
         raise CompositionError(f"one wire {self.wire} cannot be unpacked: its box gives a single output")
 
+    def __getitem__(self, index: Any) -> Any:
+        raise CompositionError(f"a wire is no array yet: write x.apply(lambda a: a[...]) to index {self.wire}")
 
-def _arithmetic(name: str, left: Var, right: Any) -> Var:
+
+def _arithmetic(name: str, left: Var, right: Any, swapped: bool = False) -> Var:
+    if isinstance(right, (bool, int, float, complex)):
+        return _with_number(name, left.wire, right, swapped)(left)
     if not isinstance(right, Var):
         raise CompositionError(
-            f"cannot {name} the wire {left.wire} and {right!r}: make the constant a box with from_jax"
+            f"cannot {name} the wire {left.wire} and {_kind(right)}: write x.apply(lambda a: ...) with the array inside"
         )
     if left.wire != right.wire:
         raise CompositionError(
-            f"cannot {name} {left.wire} and {right.wire}: broadcasting is a box, make one with from_jax"
+            f"cannot {name} {left.wire} and {right.wire}: broadcasting is a box, write x.apply(lambda a, b: ..., y)"
         )
     return _operator(name, left.wire, right.wire)(left, right)
 
 
 @lru_cache(maxsize=1024)
 def _operator(name: str, *wires: Wire) -> Diagram:
-    import operator
-
     from .tracing.jaxpr import from_jax
 
     return from_jax(getattr(operator, name), *[Ty.of((w,)) for w in wires])
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _with_number(name: str, wire: Wire, number: Any, swapped: bool) -> Diagram:
+    from .tracing.jaxpr import from_jax
+
+    op = getattr(operator, name)
+    return from_jax(lambda x: op(number, x) if swapped else op(x, number), Ty.of((wire,)))
+
+
+def _kind(value: Any) -> str:
+    """What a value is, in words that do not name classes of other libraries."""
+    return "an array" if hasattr(value, "shape") and hasattr(value, "dtype") else f"{value!r}"
 
 
 def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> Any:
     """Read `wires` into a diagram; gives one wire, or a tuple of them. Called by `d(x, y)`."""
     flat = _flat(wires)
     name = d.name if isinstance(d, Box) else "the diagram"
-    if not flat and not wires:
-        raise CompositionError(f"{name} was called without wires: call it inside @diagram, on its arguments")
+    if not flat:
+        raise CompositionError(f"{name} was called without wires: call it inside @diagram, on wires of that function")
     for v in flat:
         if not isinstance(v, Var):
             raise CompositionError(
-                f"{name} was called on {type(v).__name__}: boxes take wires inside @diagram; "
-                "to compute with arrays use to_jax or compile"
+                f"{name} was called on {_kind(v)}: diagrams are called on wires inside @diagram; "
+                "to compute with arrays write to_jax(d)(...) or compile(d)(...), with the parameters first"
             )
     sketch: _Sketch = flat[0].sketch
     strangers = [v for v in flat if v.sketch is not sketch]
@@ -171,18 +229,30 @@ def diagram(dom: Ty, cod: Ty | None = None) -> Callable[[Callable[..., Any]], An
     call or the result does not fit.
     """
 
+    if not isinstance(dom, Ty) or not (cod is None or isinstance(cod, Ty)):
+        raise CompositionError(f"@diagram takes types, such as @diagram(R(3), R(2)), and got {dom!r}")
+
     def decorate(function: Callable[..., Any]) -> Any:
-        sketch = _Sketch(function.__name__, dom)
-        result = function(*[Var(sketch, i, w) for i, w in enumerate(dom.inside)])
-        outs = _flat(() if result is None else result)
+        name = function.__name__
+        sketch = _Sketch(name, dom)
+        try:
+            result = function(*[Var(sketch, i, w) for i, w in enumerate(dom.inside)])
+        except TypeError as error:
+            if isinstance(error, ParalensError) or "Var" not in str(error):
+                raise
+            raise CompositionError(
+                f"{name} applied a function to a wire as if it were an array; write x.apply(jnp.tanh), or "
+                f"from_jax(jnp.tanh, x.ty)(x): {error}"
+            ) from error
+        if result is None:
+            raise CompositionError(f"{name} returned nothing: return its output wires, or () for no outputs")
+        outs = _flat(result)
         for i, v in enumerate(outs):
             if not isinstance(v, Var) or v.sketch is not sketch:
-                raise CompositionError(
-                    f"{function.__name__} returned {v!r} as output {i}: return wires of this diagram"
-                )
+                raise CompositionError(f"{name} returned {_kind(v)} as output {i}: return wires of this diagram")
         given = Ty.of(v.wire for v in outs)
         if cod is not None and given != cod:
-            raise CompositionError(f"{function.__name__} was declared {dom} -> {cod} but returns {given}")
+            raise CompositionError(f"{name} was declared {dom} -> {cod} but returns {given}")
         return sketch.finish(outs, given)
 
     return decorate

@@ -92,7 +92,7 @@ class Graph:
 
     def names(self) -> list[str]:
         """A unique name for every node: that of its box, with `_1`, `_2` ... for the second, third ... use."""
-        labels = [b.name.replace("/", "|") for b in self.table]
+        labels = [b.name for b in self.table]
         used = {labels[op] for op in set(self.ops.tolist())}  # a box called f_1 keeps its name
         count: dict[str, int] = {}
         found = []

@@ -11,23 +11,20 @@ if TYPE_CHECKING:
 __all__ = ["explain", "givers", "takers"]
 
 
-def explain(left: Diagram, right: Diagram) -> str:
-    """Why `left >> right` does not compose."""
-    gives, takes = left.cod.inside, right.dom.inside
+def explain(left: Diagram, right: Diagram, gives: int | None = None, takes: int | None = None) -> str:
+    """Why `left >> right` does not compose; `gives` and `takes` count the wires that meet, all by default."""
+    given = left.cod.inside[: left.n_out if gives is None else gives]
+    taken = right.dom.inside[: right.n_in if takes is None else takes]
     sources, targets = givers(left.graph), takers(right.graph)
     lines = [
         f"{sources[i]} gives {a} but {targets[i]} takes {b} (wire {i})"
-        for i, (a, b) in enumerate(zip(gives, takes, strict=False))
+        for i, (a, b) in enumerate(zip(given, taken, strict=False))
         if a != b
     ]
-    if len(gives) != len(takes):
-        lines = lines[:1]
-        if len(gives) > len(takes):
-            more = [f"{sources[i]} gives {gives[i]}" for i in range(len(takes), len(gives))]
-            lines.append(f"{len(gives)} wires meet {len(takes)}: nothing takes what {'; '.join(more[:4])}")
-        else:
-            more = [f"{targets[i]} takes {takes[i]}" for i in range(len(gives), len(takes))]
-            lines.append(f"{len(gives)} wires meet {len(takes)}: nothing gives what {'; '.join(more[:4])}")
+    for i in range(len(taken), len(given)):
+        lines.append(f"{sources[i]} also gives {given[i]} (wire {i}), which nothing takes")
+    for i in range(len(given), len(taken)):
+        lines.append(f"{targets[i]} also takes {taken[i]} (wire {i}), which nothing gives")
     shown = lines if len(lines) <= 8 else [*lines[:8], f"... and {len(lines) - 8} more"]
     return "cannot compose: " + "; ".join(shown)
 

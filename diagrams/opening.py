@@ -87,7 +87,7 @@ def _opened(d: Diagram, paths: Sequence[tuple[str, ...]], above: str) -> Diagram
         if () not in rests:
             env.extend(build.add(box, inputs))
         elif box.definition is None:
-            raise PathError(f"{above}/{name} is a {box.name} box without a definition, and cannot be opened".strip("/"))
+            raise PathError(_closed(f"{above}/{name}".strip("/"), box))
         else:
             env.extend(splice(build, box.definition.graph, inputs))
     return Diagram.of_graph(build.finish([env[i] for i in graph.outputs.tolist()], graph.cod))
@@ -123,6 +123,16 @@ def _params(params: Mapping[str, object], changed: Mapping[str, Diagram]) -> dic
         else:
             made[key] = value
     return made
+
+
+def _closed(path: str, box: Box) -> str:
+    if not box.bodies:
+        return f"{path} is a {box.name} box without a definition, and cannot be opened"
+    inside = ", ".join(box.bodies)
+    return (
+        f"{path} is a {box.name} box: what is inside ({inside}) runs in its own way and cannot take its place; "
+        f"draw(d, open={path!r}) shows it, and {path}/{next(iter(box.bodies))}/... are paths into it"
+    )
 
 
 def _missing(name: str, above: str, names: Sequence[str]) -> str:

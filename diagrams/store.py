@@ -31,12 +31,13 @@ from typing import Any
 import numpy as np
 
 from ..categories.errors import FileError, ParalensError
-from ..categories.para import Init, Para, Param
+from ..categories.para import Para
+from ..categories.param import Given, Init, Param
 from .box import Box
 from .codec import decode, encode
 from .graph import Graph
-from .params import KEPT, Rule
-from .syntax import Diagram
+from .params import KEPT, Constant, Rule
+from .syntax import Diagram, require
 from .types import Ty, Wire, wire
 
 __all__ = ["load", "save", "write_atomically"]
@@ -52,6 +53,7 @@ def save(d: Diagram | Para, path: str | os.PathLike[str]) -> None:
     """
     import jax
 
+    require(d, "save")
     writer = _Writer()
     content: dict[str, Any] = {}
     if isinstance(d, Para):
@@ -78,6 +80,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     """
     try:
         data = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise FileError(f"{path} is corrupt: not JSON ({error})") from error
     if not isinstance(data, dict) or data.get("format") != "paralens":
@@ -106,7 +110,10 @@ def load(path: str | os.PathLike[str]) -> Any:
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file so that its name never shows half of it: a temporary file beside it takes its place."""
     path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise FileError(f"cannot write {path}: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -257,6 +264,8 @@ def _validate(graph: Graph, name: str) -> None:
 def _write_init(path: tuple[str, ...], param: Param) -> Any:
     if param.init is None:
         return None
+    if isinstance(param.init, Given):
+        return {"given": encode(Constant(param.init.value))}
     if not isinstance(param.init, Init):
         raise FileError(
             f"cannot save parameter {'/'.join(path)}: its initializer {param.init!r} is a function; "
@@ -268,4 +277,6 @@ def _write_init(path: tuple[str, ...], param: Param) -> Any:
 def _read_param(w: Wire, init: Any) -> Param:
     if init is None:
         return Param(Ty.of((w,)))
+    if "given" in init:
+        return Param(Ty.of((w,)), decode(init["given"]).value)
     return Param(Ty.of((w,)), Init(init["name"], {k: decode(v) for k, v in init["options"].items()}))

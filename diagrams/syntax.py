@@ -30,7 +30,7 @@ from .types import Ty
 if TYPE_CHECKING:
     from .box import Box
 
-__all__ = ["Diagram", "as_ty", "initialize"]
+__all__ = ["Diagram", "as_ty", "initialize", "not_a_diagram", "require"]
 
 Form = tuple[Any, Any, Any]
 
@@ -100,12 +100,12 @@ class Diagram(FreeDiagram):
     @classmethod
     def copy(cls, x: FreeTy, n: int = 2) -> Diagram:
         """`n` copies of a type, one after the other: `x -> x @ ... @ x`."""
-        return cls.wires(x, tuple(range(len(x))) * n)
+        return cls.wires(as_ty(x), tuple(range(len(x))) * n)
 
     @classmethod
     def discard(cls, x: FreeTy, n: int = 0) -> Diagram:
         """The map that forgets a type: `x -> Ty()`."""
-        return cls.wires(x, ())
+        return cls.wires(as_ty(x), ())
 
     @classmethod
     def of_graph(cls, graph: Graph) -> Diagram:
@@ -168,6 +168,10 @@ class Diagram(FreeDiagram):
         from .builder import apply
 
         return apply(self, wires)
+
+    def mismatch(self, other: Diagram, gives: int, takes: int) -> str:
+        """Why the first outputs of this diagram do not fit the first inputs of another."""
+        return mismatch.explain(self, other, gives, takes)
 
     def apply_para(self, para: Any, wires: Any) -> Any:
         """Apply a 1-cell over this diagram to wires; its parameters become parameters of the diagram being built."""
@@ -248,7 +252,7 @@ class Diagram(FreeDiagram):
         return hash(self.normal)
 
     def dagger(self) -> Any:
-        raise ParalensError("a diagram of arrays has no dagger; its reverse derivative is reverse(d)")
+        raise ParalensError("a diagram of arrays has no dagger: arrays flow one way")
 
     def __repr__(self) -> str:
         n = len(self.graph)
@@ -295,7 +299,24 @@ def as_ty(x: Any) -> Ty:
 def _diagram(x: Any) -> Diagram:
     if isinstance(x, Diagram):
         return x
-    raise CompositionError(f"{x!r} is not a diagram: compose boxes, or make one with from_jax or @diagram")
+    raise CompositionError(not_a_diagram(x))
+
+
+def not_a_diagram(x: Any) -> str:
+    """What to say of something that stands where a diagram should."""
+    if callable(x) and hasattr(x, "__name__"):
+        name = x.__name__
+        return (
+            f"{name} is a function, not a diagram: a function that makes a layer is called first, such as nn.relu(10), "
+            f"and a JAX function becomes a diagram by from_jax({name}, R(10))"
+        )
+    return f"{x!r} is not a diagram: compose boxes and layers, or make one with from_jax or @diagram"
+
+
+def require(x: Any, taker: str) -> None:
+    """Raise `CompositionError` unless x is a diagram or a `Para` over one; `taker` is who asks."""
+    if not isinstance(getattr(x, "arrow", x), Diagram):
+        raise CompositionError(f"{taker} takes a diagram or a model: {not_a_diagram(x)}")
 
 
 def initialize(d: Diagram, form: Form, dom: Ty | None, cod: Ty | None, n_in: int = -1, n_out: int = -1) -> None:

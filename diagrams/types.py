@@ -55,6 +55,8 @@ class Wire(Ob):
 
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
         kind = letter(dtype)
+        if kind != "Key" and dtype not in BITS:
+            _itemsize(dtype)
         inside = [str(n) for n in shape] + ([] if DEFAULTS[kind] == dtype else [f"dtype={dtype!r}"])
         self.shape, self.dtype = shape, dtype
         super().__init__(f"{kind}({', '.join(inside)})")
@@ -101,7 +103,10 @@ class Wire(Ob):
 def _itemsize(dtype: str) -> int:
     import ml_dtypes  # registers bfloat16 and the float8 family with numpy; a dependency of jax
 
-    return np.dtype(getattr(ml_dtypes, dtype, dtype)).itemsize
+    try:
+        return np.dtype(getattr(ml_dtypes, dtype, dtype)).itemsize
+    except TypeError:
+        raise CompositionError(f"no wire can carry the dtype {dtype!r}: JAX has no dtype of that name") from None
 
 
 @cache

@@ -22,7 +22,7 @@ from ..categories.para import Para
 from ..diagrams.box import Box
 from ..diagrams.graph import Builder, interpret, splice
 from ..diagrams.params import derived
-from ..diagrams.syntax import Diagram
+from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.emit import apply_box, callable_of
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import Ty, wire
@@ -41,17 +41,19 @@ def batched(ty: Ty, n: int) -> Ty:
 def batch(d: D, n: int, *, data: int | None = None) -> D:
     """The diagram on `n` examples at once; every wire but parameters gets a leading axis of length `n`.
 
-    Of a `Para` the data wires are batched and the parameters are shared; of a diagram the first
-    `data` inputs (all of them by default) are batched and the rest is shared. Raises
+    Of a `Para` the data wires are batched and the parameters are shared. With `data`, only the first
+    so many inputs are batched and the others are shared too, such as the key of a dropout. Raises
     `CompositionError` for an `n` or `data` out of range.
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise CompositionError(f"a batch has a positive number of examples, not {n!r}")
+    require(d, "batch")
+    most = len(d.dom)
+    data = most if data is None else data
+    if not 0 <= data <= most:
+        raise CompositionError(f"cannot batch the first {data} of the {most} inputs {d.dom}")
     if isinstance(d, Para):
-        return Para(batch(d.arrow, n, data=len(d.dom)), d.entries)
-    data = d.n_in if data is None else data
-    if not 0 <= data <= d.n_in:
-        raise CompositionError(f"cannot batch the first {data} of the {d.n_in} inputs {d.dom}")
+        return Para(batch(d.arrow, n, data=data), d.entries)
     mask = [i < data for i in range(d.n_in)]
     return _by_box(d, mask, n) or _mapped(d, mask, n)
 

@@ -40,9 +40,9 @@ from .activations import (
     swish,
     tanh,
 )
+from .affine import bias, dense, embedding, position_embedding
 from .attention import multi_head_attention, transformer_block
 from .combine import flatten, reshape, residual, sequential
-from .linear import bias, dense, embedding, position_embedding
 from .noise import dropout
 from .norm import group_norm, layer_norm, rms_norm
 from .windows import avg_pool, conv1d, conv2d, global_avg_pool, max_pool

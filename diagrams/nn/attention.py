@@ -24,8 +24,8 @@ from ...categories.para import Para
 from ..builder import diagram
 from ..types import B, Ty
 from .activations import gelu
+from .affine import dense
 from .combine import sequential
-from .linear import dense
 from .make import cached, layer, like, typed, whole
 from .norm import layer_norm
 

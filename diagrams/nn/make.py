@@ -21,7 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...categories.errors import CompositionError
-from ...categories.para import Init, Para, Param
+from ...categories.para import Para
+from ...categories.param import Init, Param
 from ..box import Box
 from ..tracing.jaxpr import from_jax
 from ..types import Ty, wire

@@ -24,7 +24,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from ...categories.errors import CompositionError
-from ...categories.para import Para, Param
+from ...categories.para import Para
+from ...categories.param import Param
 from ..types import Ty
 from .make import Start, each, layer, like, spread, typed, whole
 

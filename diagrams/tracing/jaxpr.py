@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, overload
 
 import jax
 import numpy as np
 from jax.core import Tracer
 
 from ...categories.errors import EffectError, InputError
+from ...categories.para import Para
+from ...categories.param import Given, Param
 from ..box import Box
 from ..graph import Builder
 from ..params import Body, Constant, Rule, canonical
@@ -41,28 +43,69 @@ FLOAT0 = jax.dtypes.float0
 Enclosing = tuple[tuple[Any, dict[str, Rule]], ...]
 
 
-def from_jax(f: Callable[..., Any], *examples: Any) -> Diagram:
+@overload
+def from_jax(f: Callable[..., Any], *examples: Any) -> Diagram: ...
+@overload
+def from_jax(f: Callable[..., Any], *examples: Any, params: Any) -> Para: ...
+def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagram | Para:
     """The diagram of `f`, a JAX function over pytrees, traced at the shapes and dtypes of `examples`.
 
     `examples` are arrays, `jax.ShapeDtypeStruct`s, single-wire types such as `R(3)`, or pytrees of
-    these; the domain lists their leaves in order, the codomain the leaves of the result. Arrays that
-    `f` closes over become constants. Raises `EffectError` for callbacks, prints and mutation, and
-    `InputError` for a leaf that is no array.
+    these; the domain lists their leaves in order (those of a dict sorted by key), the codomain the
+    leaves of the result. Arrays that `f` closes over become constants.
+
+    With `params`, a pytree of arrays, `Param`s, types or shapes, f is a function of that tree and then of
+    the examples, and the result is a model: a `Para` whose parameters are named by their paths in the
+    tree and begin with the arrays or initializers that stand in it.
+
+    Raises `EffectError` for I/O callbacks, prints and mutation, and `InputError` for a leaf that is no
+    array or that JAX would narrow.
+
+    >>> from_jax(lambda p, x: x @ p["w"] + p["b"], R(3), params={"w": R(3, 2), "b": R(2)}).params
+    {'b': R(2), 'w': R(3, 2)}
     """
-    leaves, tree = jax.tree_util.tree_flatten_with_path(examples, is_leaf=lambda x: isinstance(x, Ty))
-    shapes = [_example(path, leaf) for path, leaf in leaves]
-    treedef = jax.tree.structure(examples, is_leaf=lambda x: isinstance(x, Ty))
-    del tree
-    traced = jax.make_jaxpr(lambda *flat: f(*jax.tree.unflatten(treedef, flat)))(*shapes)
-    return read(traced)
+    data, datadef = _leaves(examples)
+    weights, weightdef = _leaves(params)
+    shapes = [_example(f"example {p[0].idx}{jax.tree_util.keystr(p[1:])}", x) for p, x in data]
+    shapes += [_example(f"parameter {jax.tree_util.keystr(p)}", x) for p, x in weights]
+
+    def flat(*values: Any) -> Any:
+        arguments = jax.tree.unflatten(datadef, values[: len(data)])
+        first = () if params is None else (jax.tree.unflatten(weightdef, values[len(data) :]),)
+        return f(*first, *arguments)
+
+    arrow = read(jax.make_jaxpr(flat)(*shapes))
+    if params is None:
+        return arrow
+    last = arrow.dom[len(data) :]
+    return Para(arrow, [(_names(p), _param_of(x, ty)) for (p, x), ty in zip(weights, last, strict=True)])
 
 
-def _example(path: Any, leaf: Any) -> Any:
+def _leaves(tree: Any) -> Any:
+    return jax.tree_util.tree_flatten_with_path(tree, is_leaf=lambda x: isinstance(x, (Ty, Param)))
+
+
+def _names(path: Any) -> tuple[str, ...]:
+    parts = jax.tree_util.keystr(path, simple=True, separator="/").split("/")
+    # the array of a Flax variable is its attribute `value`, which says nothing
+    return tuple(p for i, p in enumerate(parts) if p and not (i and i == len(parts) - 1 and p == "value"))
+
+
+def _param_of(leaf: Any, ty: Ty) -> Param:
+    if isinstance(leaf, Param):
+        return leaf
+    return Param(ty, Given(leaf) if isinstance(leaf, (jax.Array, np.ndarray)) else None)
+
+
+def _example(where: str, leaf: Any) -> Any:
+    leaf = leaf.ty if isinstance(leaf, Param) else leaf
     if isinstance(leaf, Ty):
-        return aval(leaf.wire)
+        shape = aval(leaf.wire)
+        if leaf.wire.kind != "Key" and jax.dtypes.canonicalize_dtype(shape.dtype) != shape.dtype:
+            raise InputError(f"{where} is {leaf}, which JAX would narrow: set jax_enable_x64 to use 64 bits")
+        return shape
     if isinstance(leaf, (jax.ShapeDtypeStruct, jax.Array, np.ndarray, np.generic, bool, int, float, complex)):
         return leaf
-    where = f"example {path[0].idx}{jax.tree_util.keystr(path[1:])}"
     raise InputError(f"{where} is {leaf!r}: give an array, a ShapeDtypeStruct or a type, and close over the rest")
 
 

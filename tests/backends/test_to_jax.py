@@ -7,8 +7,25 @@ import pytest
 from hypothesis import given, settings
 from strategies import diagrams
 
-from paralens import Box, Diagram, Key, Para, Param, R, Ty, Z, compile, export, from_jax, to_jax
-from paralens.categories.errors import InputError, NoMeaningError, ParameterError
+from paralens import (
+    Box,
+    Diagram,
+    Key,
+    Para,
+    Param,
+    R,
+    Ty,
+    Z,
+    batch,
+    compile,
+    draw,
+    export,
+    from_jax,
+    nn,
+    summary,
+    to_jax,
+)
+from paralens.categories.errors import CompositionError, InputError, NoMeaningError, ParameterError
 
 LINEAR = from_jax(lambda x, w, b: x @ w + b, R(3), R(3, 2), R(2)).boxed("linear")
 MODEL = Para(LINEAR, {"linear": {"w": Param(R(3, 2), "glorot_uniform"), "b": Param(R(2), "zeros")}})
@@ -84,7 +101,7 @@ def test_keys_and_half_precision_are_wires():
         ((X,), "takes 2 arrays R(3) @ Z(), and got 1"),
         ((jnp.ones(4), jnp.int32(1)), "wire 0 takes R(3) and got an array of shape (4,)"),
         ((X, jnp.float32(1)), "wire 1 takes Z() and got dtype float32"),
-        (("x", jnp.int32(1)), "wire 0 takes R(3) and got str"),
+        (("x", jnp.int32(1)), "wire 0 takes R(3) and got a str"),
         ((jnp.ones(4), jnp.float32(1)), "shape (4,); wire 1"),
     ],
 )
@@ -105,8 +122,32 @@ def test_wrong_parameter_trees_name_missing_extra_and_misshapen_paths(functor):
         assert text in str(error.value)
     with pytest.raises(ParameterError, match="nested dict, not as list"):
         run([1, 2], X)
-    with pytest.raises(InputError, match="takes parameters and 1 array"):
+    with pytest.raises(InputError, match="is called as f\\(params, x\\) with data R\\(3\\), and got 1 argument"):
         run(MODEL.init(0))
+
+
+@pytest.mark.parametrize("functor", [to_jax, compile])
+def test_parameters_of_another_dtype_or_kind_are_named_by_path(functor):
+    run, params = functor(MODEL), MODEL.init(0)
+    with pytest.raises(ParameterError, match="linear/w has dtype bfloat16, expected float32"):
+        run(jax.tree.map(lambda a: a.astype("bfloat16"), params), X)
+    with pytest.raises(ParameterError, match="linear/b is a list, expected an array R"):
+        run({"linear": {"w": params["linear"]["w"], "b": [0.0, 0.0]}}, X)
+
+
+def test_helpful_words_where_a_batch_or_a_key_was_meant():
+    with pytest.raises(InputError, match=r"batch\(model, n\) takes n examples"):
+        to_jax(MODEL)(MODEL.init(0), jnp.ones((5, 3)))
+    with pytest.raises(InputError, match=r"a key is made by jax.random.key\(0\)"):
+        compile(from_jax(jax.random.bits, Key()))(0)
+
+
+@pytest.mark.parametrize("functor", [to_jax, compile, draw, summary, lambda d: batch(d, 2)])
+def test_what_is_no_diagram_is_refused_in_words(functor):
+    with pytest.raises(CompositionError, match="relu is a function, not a diagram"):
+        functor(nn.relu)
+    with pytest.raises(CompositionError, match="3 is not a diagram"):
+        functor(3)
 
 
 def test_an_abstract_box_is_refused_when_compiled():

@@ -38,6 +38,20 @@ def test_arithmetic_on_wires_is_boxes():
     np.testing.assert_allclose(to_jax(d)(x, y), -(x + y * x - y) / x)
 
 
+def test_numbers_matrices_and_any_jax_function_apply_to_wires():
+    @diagram(R(2, 3) @ R(3, 2))
+    def d(a, b):
+        assert a.shape == (2, 3) and a.dtype == "float32" and a.ty == R(2, 3)
+        c = 2.0 * (a @ b) ** 2 - 1.0
+        return (1.0 - c / 4.0 + 1.0 / (3.0 + c)).apply(jnp.tanh), a.apply(lambda x, y: x[:, 0] + y[0], b)
+
+    a, b = jnp.arange(6.0).reshape(2, 3), jnp.ones((3, 2))
+    c = 2.0 * (a @ b) ** 2 - 1.0
+    first, second = to_jax(d)(a, b)
+    np.testing.assert_allclose(first, jnp.tanh(1.0 - c / 4.0 + 1.0 / (3.0 + c)), rtol=1e-6)
+    np.testing.assert_allclose(second, a[:, 0] + b[0])
+
+
 def test_layers_bring_their_parameters():
     @diagram(R(3), R(3))
     def model(x):
@@ -76,8 +90,12 @@ def test_tuples_of_wires_are_flattened_and_multiple_outputs_unpack():
         (lambda x: ADD(x), "add takes 2 wires R(3) @ R(3) and got 1"),
         (lambda x: Box("g", R(4), R(4))(x), "wire 0 is R(3) but g takes R(4)"),
         (lambda x: 3, "returned 3 as output 0"),
-        (lambda x: F(jnp.ones(3)), "boxes take wires inside @diagram"),
-        (lambda x: x + 1.0, "make the constant a box with from_jax"),
+        (lambda x: F(jnp.ones(3)), "f was called on an array: diagrams are called on wires inside @diagram"),
+        (lambda x: x + jnp.ones(3), "cannot add the wire R(3) and an array"),
+        (lambda x: x[0], "write x.apply(lambda a: a[...]) to index R(3)"),
+        (lambda x: jnp.tanh(x), "write x.apply(jnp.tanh)"),
+        (lambda x: None, "returned nothing: return its output wires"),
+        (lambda x: Diagram.point(1.0)(), "called without wires"),
         (lambda x: x + from_jax(jnp.sum, R(3))(x), "broadcasting is a box"),
         (lambda x: F(x) if x else x, "a wire has no truth value"),
         (lambda x: list(x), "cannot be unpacked"),
@@ -107,4 +125,15 @@ def test_wires_live_in_one_diagram():
 
 
 def test_nothing_in_and_nothing_out():
-    assert diagram(Ty(), Ty())(lambda: None) == Diagram.id()
+    assert diagram(Ty(), Ty())(lambda: ()) == Diagram.id()
+
+
+def test_the_decorator_wants_types():
+    with pytest.raises(CompositionError, match="@diagram takes types, such as"):
+
+        @diagram
+        def d(x):
+            return x
+
+    with pytest.raises(CompositionError, match="and got 8"):
+        diagram(8)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from strategies import diagrams
 
-from paralens import Key, Para, Param, R, Z, batch, from_jax, to_jax
+from paralens import Key, Para, Param, R, Z, batch, from_jax, nn, to_jax
 from paralens.categories.errors import CompositionError
 from paralens.functors import batched
 
@@ -61,6 +61,20 @@ def test_some_inputs_may_be_shared_and_keys_and_integers_batched():
     np.testing.assert_allclose(to_jax(b)(keys, places, table), expected, rtol=1e-6)
     shared = batch(from_jax(jnp.sin, R(3)), 2, data=0)
     assert shared.dom == R(3) and shared.cod == R(2, 3)
+
+
+def test_a_key_may_be_shared_by_all_examples():
+    shared = batch(nn.dropout(R(16), 0.5), 4, data=1)
+    assert shared.dom == R(4, 16) @ Key() and shared.cod == R(4, 16)
+    rows = to_jax(shared)({}, jnp.ones((4, 16)), jax.random.key(0))
+    np.testing.assert_array_equal(rows[0], rows[3])
+    with pytest.raises(CompositionError, match="cannot batch the first 3 of the 2 inputs"):
+        batch(nn.dropout(R(16), 0.5), 4, data=3)
+
+
+def test_a_kind_of_box_is_batched_once():
+    model = nn.relu(3) >> nn.relu(3) >> nn.relu(3)
+    assert len(batch(model, 4).arrow.graph.table) == 1
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.0, True])

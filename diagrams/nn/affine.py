@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from ...categories.errors import CompositionError
-from ...categories.para import Init, Para, Param
+from ...categories.para import Para
+from ...categories.param import Init, Param
 from ..types import R, letter
 from .make import Input, Start, layer, like, spread, typed, whole
 

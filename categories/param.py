@@ -1,0 +1,200 @@
+"""Parameters of a model: their types, how they begin, and their names.
+
+Names are paths, `block/dense/w`. They nest as dicts do, and lists of them are joined in a way that
+keeps two of one name apart; joining is associative, as composition is.
+
+>>> joined([[(("dense", "w"), Param(R(3)))], [(("dense", "w"), Param(R(3)))]])[1][0]
+('dense_1', 'w')
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .errors import ParameterError
+
+__all__ = ["Entry", "Given", "Init", "Param", "Path", "joined", "leaves", "refuse_clashes"]
+
+Path = tuple[str, ...]
+Entry = tuple[Path, "Param"]
+
+
+@dataclass(frozen=True)
+class Init:
+    """An initializer by its name in `jax.nn.initializers` with its options, so that it can be compared and saved.
+
+    >>> Init("normal", {"stddev": 0.02})
+    normal(stddev=0.02)
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", dict(sorted(self.options.items())))
+        self._function()
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.options.items())))
+
+    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self._function()(key, shape, dtype)
+
+    def _function(self) -> Callable[..., Any]:
+        import jax.nn.initializers as library
+
+        make = getattr(library, self.name, None)
+        if make is None:
+            known = ", ".join(n for n in dir(library) if not n.startswith("_"))
+            raise ParameterError(f"jax.nn.initializers has no {self.name!r}; there are {known}, or give a function")
+        try:
+            # zeros and ones are initializers themselves, the others are made by a call
+            return make if self.name in ("zeros", "ones") and not self.options else make(**self.options)
+        except TypeError as error:
+            raise ParameterError(f"the initializer {self!r} takes other options: {error}") from error
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.options.items())})" if self.options else self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The initializer that gives one array, such as a trained weight, whatever the key."""
+
+    value: Any
+
+    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        import jax.numpy as jnp
+
+        return jnp.asarray(self.value, dtype)
+
+    def __repr__(self) -> str:
+        return "given"
+
+
+Initializer = Init | Given | Callable[[Any, tuple[int, ...], Any], Any]
+
+
+class Param:
+    """One parameter: a type of one wire and how it is initialized.
+
+    `init` is the name of an initializer of `jax.nn.initializers`, an `Init`, an array to begin with, or
+    a function of a key, a shape and a dtype. Raises `ParameterError` for anything else.
+    """
+
+    __slots__ = ("init", "ty")
+
+    def __init__(self, ty: Any, init: Any = None) -> None:
+        if not hasattr(ty, "inside"):
+            raise ParameterError(f"a parameter has a type of one wire, such as Param(R(3)), and got {ty!r}")
+        if len(ty) != 1:
+            raise ParameterError(f"a parameter is one wire, and {ty} has {len(ty)}: name each of them")
+        self.ty = ty
+        if isinstance(init, str):
+            init = Init(init)
+        elif hasattr(init, "shape"):
+            init = Given(init)
+        if not (init is None or callable(init)):
+            raise ParameterError(f"an initializer is a name, an array or a function, and got {init!r}")
+        if isinstance(init, Given) and tuple(init.value.shape) != self.wire.shape:
+            raise ParameterError(f"the initial array has shape {tuple(init.value.shape)}, expected {self.wire.shape}")
+        self.init: Initializer | None = init
+
+    @property
+    def wire(self) -> Any:
+        """The wire: its `shape` and `dtype`."""
+        return self.ty.inside[0]
+
+    def make(self, key: Any, path: str = "the parameter") -> Any:
+        """An initial value; raises `ParameterError` if there is no initializer or it fails on this shape."""
+        if self.init is None:
+            raise ParameterError(f"{path} has no initializer: give one to Param(ty, init=...)")
+        try:
+            return self.init(key, self.wire.shape, self.wire.dtype)
+        except (TypeError, ValueError) as error:
+            raise ParameterError(f"{path} : {self.ty} cannot be initialized by {self.init!r}: {error}") from error
+
+    def misfits(self, value: Any, path: str) -> list[str]:
+        """Why a value cannot be this parameter, if it cannot."""
+        if not hasattr(value, "shape"):
+            if isinstance(value, (bool, int, float, complex)) and self.wire.shape == ():
+                return []
+            return [f"{path} is a {type(value).__name__}, expected an array {self.ty}: jnp.asarray makes one"]
+        if tuple(value.shape) != self.wire.shape:
+            return [f"{path} has shape {tuple(value.shape)}, expected {self.wire.shape}"]
+        dtype = _narrowed(value.dtype)
+        return [] if dtype == self.wire.dtype else [f"{path} has dtype {dtype}, expected {self.wire.dtype}"]
+
+    def array(self, value: Any, path: str) -> Any:
+        """The value as an array of this parameter's dtype; raises `ParameterError` for a wrong shape."""
+        import jax.numpy as jnp
+
+        value = value if self.wire.dtype.startswith("key<") else jnp.asarray(value, self.wire.dtype)
+        wrong = self.misfits(value, path)
+        if wrong:
+            raise ParameterError("; ".join(wrong))
+        return value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Param) and (self.ty, self.init) == (other.ty, other.init)
+
+    def __hash__(self) -> int:
+        return hash(self.ty)
+
+    def __repr__(self) -> str:
+        return repr(self.ty)
+
+
+def leaves(tree: Mapping[str, Any], above: Path = ()) -> list[tuple[Path, Any]]:
+    found: list[tuple[Path, Any]] = []
+    for key, value in tree.items():
+        path = (*above, *str(key).split("/"))
+        found += leaves(value, path) if isinstance(value, Mapping) else [(path, value)]
+    return found
+
+
+def refuse_clashes(paths: Sequence[Path]) -> None:
+    seen = set(paths)
+    twice = sorted({"/".join(p) for p in paths if paths.count(p) > 1}) if len(seen) < len(paths) else []
+    inside = sorted({"/".join(p) for p in paths for k in range(1, len(p)) if p[:k] in seen})
+    if twice or inside:
+        raise ParameterError(f"parameter names clash: {', '.join(twice + inside)}; rename with .named(...)")
+
+
+def joined(lists: Sequence[Sequence[Entry]]) -> tuple[Entry, ...]:
+    """All lists of names in order; where the first part of a path was used before, it gets the next free number.
+
+    Joining is associative, so it does not matter how a model was put together.
+    """
+    taken: set[str] = set()
+    free: dict[str, int] = {}
+    result: list[Entry] = []
+    for entries in lists:
+        renamed: dict[str, str] = {}
+        for path, param in entries:
+            first = path[0]
+            if first not in renamed:
+                renamed[first] = _fresh(first, taken, free)
+            result.append(((renamed[first], *path[1:]), param))
+    return tuple(result)
+
+
+def _fresh(name: str, taken: set[str], free: dict[str, int]) -> str:
+    """The name itself, or its stem with the next number that is not taken; notes it as taken."""
+    stem = re.sub(r"_\d+$", "", name)
+    while name in taken:
+        free[stem] = k = free.get(stem, 0) + 1
+        name = f"{stem}_{k}"
+    taken.add(name)
+    return name
+
+
+def _narrowed(dtype: Any) -> str:
+    """The name of the dtype that JAX gives an array, which without x64 is the 32-bit one."""
+    import jax
+
+    name = str(dtype)
+    return name if name.startswith("key<") else str(jax.dtypes.canonicalize_dtype(dtype))
