@@ -40,9 +40,10 @@ clean:
 	rm -rf build dist out *.egg-info
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --upgrade pip "setuptools>=80"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip "setuptools>=80"
 
 $(VENV)/.demo $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: pyproject.toml | $(BIN)/python
-	$(PIP) install --editable ".[$*]"
+	@echo "installing Paralens with the extra [$*] into $(VENV); the first time takes two or three minutes"
+	@PYTHONWARNINGS=ignore $(PIP) install --editable ".[$*]"
 	touch $@

@@ -316,7 +316,8 @@ class Para:
         return hash((self.arrow, self.n_params))
 
     def __repr__(self) -> str:
-        return f"<Para {self.dom} -> {self.cod}, {len(self.entries)} arrays, {self.size:,} parameters>"
+        n = self.n_params
+        return f"<Para {self.dom} -> {self.cod}, {n} array{'s' * (n != 1)}, {self.size:,} parameters>"
 
     def _repr_svg_(self) -> str | None:
         return type(self.arrow).svg_of(self)

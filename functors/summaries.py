@@ -28,7 +28,7 @@ from ..categories.errors import InputError
 from ..categories.para import Para
 from ..diagrams.box import Box
 from ..diagrams.graph import Graph
-from ..diagrams.syntax import Diagram
+from ..diagrams.syntax import Diagram, require
 from ..diagrams.types import Ty
 from .costs import Cost, Counter
 
@@ -155,6 +155,7 @@ def summary(d: Diagram | Para, depth: int = 1) -> Summary:
 
     Raises `InputError` for a depth below one.
     """
+    require(d, "summary")
     if depth < 1:
         raise InputError(f"depth is the number of levels to show, at least 1, and got {depth}")
     arrow, entries = (d.arrow, d.entries) if isinstance(d, Para) else (d, ())

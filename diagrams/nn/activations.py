@@ -4,7 +4,7 @@ Each takes the type of its input, or an int n for R(n), and keeps it (`glu` halv
 1-cells without parameters; those that `jax.nn` jits are the very box that JAX shows.
 
 >>> relu(128), glu(8).cod, leaky_relu(3, negative_slope=0.2).arrow.name
-(<Para R(128) -> R(128), 0 parameters of 0 entries>, R(4), 'leaky_relu')
+(<Para R(128) -> R(128), 0 arrays, 0 parameters>, R(4), 'leaky_relu')
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@
 
 >>> from paralens import R
 >>> dense(R(10, 3), 4), dense(3, 4).params
-(<Para R(10, 3) -> R(10, 4), 2 parameters of 16 entries>, {'dense': {'w': R(3, 4), 'b': R(4)}})
+(<Para R(10, 3) -> R(10, 4), 2 arrays, 16 parameters>, {'dense': {'w': R(3, 4), 'b': R(4)}})
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def embedding(x: Input, count: int, features: int, *, dtype: str = "float32", in
     An int n as the input stands for Z(n). A number outside of the rows gives NaN.
 
     >>> embedding(16, 1000, 64)
-    <Para Z(16) -> R(16, 64), 1 parameters of 64,000 entries>
+    <Para Z(16) -> R(16, 64), 1 array, 64,000 parameters>
     """
     x = typed("embedding", x, kinds="Z", example="Z(16)")
     shape = whole("embedding", "count", count), whole("embedding", "features", features)

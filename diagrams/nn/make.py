@@ -7,7 +7,7 @@ calls give the same box object, so a model of a thousand equal layers is traced 
 >>> from paralens import Param, R
 >>> scale = layer("scale", lambda x, s: x * s, R(3), {"s": Param(R(3), "ones")})
 >>> scale, scale.paths
-(<Para R(3) -> R(3), 1 parameters of 3 entries>, ('scale/s',))
+(<Para R(3) -> R(3), 1 array, 3 parameters>, ('scale/s',))
 """
 
 from __future__ import annotations
