@@ -21,8 +21,8 @@ from jax.core import Tracer
 from ..categories.errors import InputError
 from ..categories.para import Para
 from ..diagrams.syntax import Diagram, require
+from ..diagrams.tracing.arrays import aval
 from ..diagrams.tracing.emit import evaluate
-from ..diagrams.tracing.jaxpr import aval
 from ..diagrams.types import Ty, dtype_name
 
 __all__ = ["Compiled", "compile", "export", "to_jax"]

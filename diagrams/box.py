@@ -7,13 +7,13 @@ functor's table of rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..categories.errors import CompositionError
 from .codec import fingerprint
 from .discopy_seam import FreeBox, FreeTy
-from .params import Body, Rule, canonical, standalone
+from .params import Body, Rule, canonical, derived, standing
 from .syntax import Diagram, as_ty, initialize
 from .types import Ty
 
@@ -32,7 +32,7 @@ class Box(FreeBox, Diagram):
     'mul'
     """
 
-    __slots__ = ("_content", "definition", "name", "op", "params")
+    __slots__ = ("definition", "name", "op", "params")
     data = None
     is_dagger = False
     __ambiguous_inheritance__ = (FreeBox,)
@@ -61,20 +61,18 @@ class Box(FreeBox, Diagram):
                 f"box {name!r} is declared {self.dom} -> {self.cod} "
                 f"but its definition is {definition.dom} -> {definition.cod}"
             )
-        self.name, self.op, self.definition, self._content = name, op, definition, None
+        self.name, self.op, self.definition = name, op, definition
         self.params = {k: canonical(v) for k, v in sorted((params or {}).items())}
 
     @property
     def content(self) -> bytes:
         """Sixteen bytes of the box's own content: name, type, parameters and definition."""
-        if self._content is not None and standalone():
-            return self._content
+        # inside of a derivative rule, what a box is depends on the rules around it
+        return derived(self, ("content", standing()), self._fingerprint)
+
+    def _fingerprint(self) -> bytes:
         inner = self.definition.digest.hex() if self.definition is not None else None
-        items = tuple(self.params.items())
-        content = fingerprint(self.name, self.op, self.dom.name, self.cod.name, items, inner)
-        if standalone():
-            self._content = content
-        return content
+        return fingerprint(self.name, self.op, self.dom.name, self.cod.name, tuple(self.params.items()), inner)
 
     def renamed(self, name: str) -> Box:
         """The same box under another name."""
@@ -85,10 +83,18 @@ class Box(FreeBox, Diagram):
         """The diagrams inside by label: the definition, and the bodies of scan, while, cond and their like."""
         found = {} if self.definition is None else {"": self.definition}
         for key, value in self.params.items():
-            for i, v in enumerate(value if isinstance(value, tuple) else (value,)):
-                if isinstance(v, Body):
-                    found[f"{key}[{i}]" if isinstance(value, tuple) else key] = v.diagram
+            _map_bodies(key, value, lambda label, body: found.setdefault(label, body.diagram) and body)
         return found
+
+    def with_bodies(self, changed: Mapping[str, Diagram]) -> Box:
+        """The same box with other diagrams inside, by label."""
+
+        def exchange(label: str, body: Body) -> Body:
+            return Body(changed[label], body.closed, body.weak) if label in changed else body
+
+        params = {k: _map_bodies(k, v, exchange) for k, v in self.params.items()}
+        definition = changed.get("", self.definition)
+        return Box(self.name, self.dom, self.cod, op=self.op, params=params, definition=definition)
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -96,7 +102,7 @@ class Box(FreeBox, Diagram):
         return {k: v for k, v in self.params.items() if isinstance(v, Rule)}
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Box):
+        if isinstance(other, Box) and self.n_out and other.n_out:
             return self is other or self.content == other.content
         return Diagram.__eq__(self, other)
 
@@ -116,6 +122,16 @@ class Box(FreeBox, Diagram):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _box, (self.name, self.dom, self.cod, self.op, self.params, self.definition)
+
+
+def _map_bodies(label: str, value: Any, change: Callable[[str, Body], Body]) -> Any:
+    """A parameter with its bodies changed; those in a tuple are labelled `label[0]`, `label[1]`, ..."""
+    if isinstance(value, Body):
+        return change(label, value)
+    if not isinstance(value, tuple):
+        return value
+    items = [_map_bodies(f"{label}[{i}]", v, change) for i, v in enumerate(value)]
+    return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
 
 
 def _box(name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definition: Diagram | None) -> Box:

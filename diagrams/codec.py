@@ -13,6 +13,7 @@ import base64
 import enum
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
@@ -171,9 +172,14 @@ def _classes() -> dict[str, type]:
     import jax
 
     found = {k: v for space in (jax.lax.linalg, jax.lax) for k, v in vars(space).items() if isinstance(v, type)}
+    # classes that JAX keeps private are taken from programs that public functions make
     solve = jax.make_jaxpr(lambda b: jax.lax.custom_linear_solve(lambda v: v, b, lambda _, v: v))(1.0)
-    record = type(solve.eqns[0].params["const_lengths"])  # private, so taken from a solve
-    return found | {record.__name__: record}
+    put = jax.make_jaxpr(lambda x: jax.device_put(x))(1.0)
+    branch = jax.make_jaxpr(jax.grad(lambda x: jax.lax.cond(x > 0, jax.numpy.sin, jax.numpy.cos, x)))(1.0)
+    values = [v for program in (solve, put, branch) for e in program.eqns for v in e.params.values()]
+    values += [x for v in values if type(v) is tuple for x in v]
+    private = {type(v) for v in values if isinstance(v, enum.Enum) or hasattr(v, "_fields")}
+    return found | {cls.__name__: cls for cls in private}
 
 
 @lru_cache(maxsize=8)
@@ -198,16 +204,28 @@ def fingerprint(*values: Any) -> bytes:
 
 
 def _identity(value: Any) -> Any:
-    """What tells a value without a written form apart: its qualified name or fields where it has them, else itself."""
+    """What tells a value without a written form apart.
+
+    An enumeration counts by its member, a function that can be imported by its name, a record of plain
+    values by these; everything else by the object itself.
+    """
     cls = f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, enum.Enum):
         return {"$object": cls, "name": value.name}
-    name = getattr(value, "__qualname__", "<none>")
-    if callable(value) and "<" not in name:
-        return {"$object": f"{value.__module__}.{name}"}
+    name = f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', '')}"
+    if callable(value) and _imported(name) is value:
+        return {"$object": name}
     if is_dataclass(value) and not isinstance(value, type):
-        return {"$object": cls, "fields": [[f.name, repr(getattr(value, f.name))] for f in fields(value)]}
+        held = {f.name: getattr(value, f.name) for f in fields(value)}
+        if all(v is None or type(v) in (bool, int, float, str) for v in held.values()):
+            return {"$object": cls, "fields": held}
     return {"$object": cls, "id": id(value)}
+
+
+def _imported(name: str) -> Any:
+    """What stands under a qualified name among the modules that are loaded, if anything does."""
+    module, _, attribute = name.rpartition(".")
+    return getattr(sys.modules.get(module), attribute, None)
 
 
 DECODERS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {

@@ -14,12 +14,11 @@ is the counit of closing: `opened(d.boxed("f"), "f") == d`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..categories.errors import PathError
 from .box import Box
 from .graph import Builder, splice
-from .params import Body
 from .syntax import Diagram
 
 __all__ = ["box_at", "opened"]
@@ -103,26 +102,11 @@ def _within(box: Box, paths: Sequence[tuple[str, ...]], above: str) -> Box:
         label = path[0] if path[0] in bodies and path[0] else ""
         if label not in bodies:
             raise PathError(f"{above} is a {box.name} box without a definition: there is no {'/'.join(path)} in it")
+        if label and len(path) == 1:
+            raise PathError(f"{above}/{label} is what is inside of {box.name}, not a box: name a box in it")
         by_label.setdefault(label, []).append(path[1:] if label else path)
     changed = {label: _opened(bodies[label], ps, f"{above}/{label}".strip("/")) for label, ps in by_label.items()}
-    definition = changed.get("", box.definition)
-    return Box(box.name, box.dom, box.cod, op=box.op, params=_params(box.params, changed), definition=definition)
-
-
-def _params(params: Mapping[str, object], changed: Mapping[str, Diagram]) -> dict[str, object]:
-    made: dict[str, object] = {}
-    for key, value in params.items():
-        if isinstance(value, Body):
-            made[key] = Body(changed.get(key, value.diagram), value.closed, value.weak)
-        elif type(value) is tuple:
-            items = [
-                Body(changed.get(f"{key}[{i}]", v.diagram), v.closed, v.weak) if isinstance(v, Body) else v
-                for i, v in enumerate(value)
-            ]
-            made[key] = tuple(items)
-        else:
-            made[key] = value
-    return made
+    return box.with_bodies(changed)
 
 
 def _closed(path: str, box: Box) -> str:

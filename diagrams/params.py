@@ -22,7 +22,7 @@ from ..categories.errors import NoMeaningError
 if TYPE_CHECKING:
     from .syntax import Diagram
 
-__all__ = ["KEPT", "Body", "Constant", "Rule", "canonical", "derived", "standalone"]
+__all__ = ["KEPT", "Body", "Constant", "Rule", "canonical", "derived", "standing"]
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,12 @@ class Constant:
 KEPT = 4
 
 # The rules whose digests are being computed, outermost first: a digest inside of them depends on where it stands.
-_within: ContextVar[tuple[Rule, ...]] = ContextVar("_within", default=())
+_above: ContextVar[tuple[Rule, ...]] = ContextVar("_above", default=())
 
 
-def standalone() -> bool:
-    """Whether a digest computed now is that of the object itself, and may be kept."""
-    return not _within.get()
+def standing() -> tuple[Rule, ...]:
+    """The rules around a digest that is computed now, which it depends on."""
+    return _above.get()
 
 
 class Rule:
@@ -111,21 +111,28 @@ class Rule:
             self._diagram, self._make = self._make(), None
         return self._diagram
 
+    def known(self) -> Diagram | None:
+        """The diagram, or nothing where the rule is too deep to be kept or the user's function refuses to be traced."""
+        try:
+            return self.diagram if self.depth < KEPT else None
+        except Exception:
+            return None
+
     @property
     def digest(self) -> str:
         """The digest of the diagram, or how far up it stands while it is being computed."""
-        above = _within.get()
-        if self.depth >= KEPT:
+        above = _above.get()
+        if self.known() is None:
             return f"beyond {self.label}"
         if self in above:
             return f"up {len(above) - above.index(self)}"
         if self._digest is not None and not above:
             return self._digest
-        token = _within.set((*above, self))
+        token = _above.set((*above, self))
         try:
             digest = self.diagram.digest.hex()
         finally:
-            _within.reset(token)
+            _above.reset(token)
         if not above:
             self._digest = digest
         return digest
@@ -134,7 +141,7 @@ class Rule:
         return "Rule(...)" if self._diagram is None else f"Rule({self._diagram!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rule, (None, self.depth, self.label), (self.diagram if self.depth < KEPT else None,)
+        return Rule, (None, self.depth, self.label), (self.known(),)
 
     def __setstate__(self, state: tuple[Diagram | None]) -> None:
         (self._diagram,) = state
@@ -157,5 +164,7 @@ def canonical(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(map(canonical, value))
     if isinstance(value, np.ndarray):
-        return Constant(value)
+        copied = np.array(value)
+        copied.flags.writeable = False
+        return Constant(copied)
     return value

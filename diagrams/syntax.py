@@ -142,7 +142,7 @@ class Diagram(FreeDiagram):
     @classmethod
     def point(cls, value: Any) -> Diagram:
         """The map `Ty() -> A` that gives this array: an element of A."""
-        from .tracing.jaxpr import constant
+        from .tracing.arrays import constant
 
         return constant(value)
 

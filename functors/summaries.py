@@ -5,9 +5,10 @@ type, and the parameters that a box is the first to read. Law: the counts of the
 those of the total, whatever is left out in the middle of a long chain, and those of the rows under a box to
 the box's own (for a conditional: at most).
 
-Parameters belong to the box that reads their wire, in a definition too. A box that reads a parameter which a
-box above it has read already (tying) shows it as shared and does not count it again. Rows in the body of a scan
-show all of its trips. Constants cost nothing and get no row, unless the diagram is nothing else.
+An *array* is one named parameter array, and the *number of parameters* is the number of entries of arrays. An
+array belongs to the box that reads its wire, in a definition too. A box that reads an array which a box above it
+has read already (tying) shows it as shared and does not count it again. Rows in the body of a scan show all of
+its trips. Constants cost nothing and get no row, unless the diagram is nothing else.
 
 >>> from paralens import Box, Para, Param
 >>> layer = Para(Box("linear", R(3) @ R(3, 2), R(2)), {"w": Param(R(3, 2))})
@@ -43,7 +44,7 @@ HEADER = ("path", "type", "parameters", "FLOPs", "bytes")
 class Row:
     """One row: the `path` of a box, the types of its data wires, its parameters and its cost.
 
-    `parameters` counts the entries of those that no row above it counts, `shared` the entries of the others.
+    `parameters` is their number: the entries of the arrays that no row above it counts; `shared` is that of the others.
     `left_out` is the number of boxes that the row stands for, if it stands for the middle of a long chain.
     """
 
@@ -167,7 +168,7 @@ def summary(d: Diagram | Para, depth: int = 1) -> Summary:
     return Summary(rows, total)
 
 
-# The number of a wire, or the place of an input of a box, to the number of the parameter that it carries.
+# The number of a wire, or the place of an input of a box, to the number of the parameter array that it carries.
 Carries = Mapping[int, int]
 
 
@@ -189,14 +190,14 @@ class _Place:
 
 @dataclass(frozen=True)
 class _Writer:
-    """Writes rows: knows the size of each parameter, the depth to show, and the cost of each box."""
+    """Writes rows: knows the size of each parameter array, the depth to show, and the cost of each box."""
 
     sizes: tuple[int, ...]
     depth: int
     counter: Counter
 
     def rows(self, graph: Graph, carries: Carries, here: _Place, seen: set[int]) -> Iterator[Row]:
-        """The rows of a graph, in the order of its boxes; `seen` are the parameters that rows above have counted."""
+        """The rows of a graph, in the order of its boxes; `seen` are the arrays that rows above have counted."""
         names, reads, nodes = graph.names(), _readers(graph, carries), _worth_a_row(graph)
         first, last = nodes, nodes[:0]
         if len(nodes) > LONGEST:
@@ -236,7 +237,7 @@ class _Writer:
         return Row(here.of("…"), Ty(), Ty(), counted, cost, shared, here.level, "…", len(nodes))
 
     def count(self, parameters: set[int], seen: set[int]) -> tuple[int, int]:
-        """The entries of the parameters that are new, and of the others; notes them as seen."""
+        """The entries of the arrays that are new, and of the others; notes them as seen."""
         new = sum(self.sizes[p] for p in parameters - seen)
         old = sum(self.sizes[p] for p in parameters & seen)
         seen |= parameters

@@ -1,8 +1,13 @@
 """Pictures of diagrams: a layout of our own, and writers for SVG and PNG.
 
-`draw` runs four steps, one a file: `scene` decides what is to be seen (which boxes are open, which
-wires are parameters), `grid` puts boxes into columns and orders and aligns them, `place` turns
-columns into shapes, and `picture` writes shapes as SVG or PNG. `style` has the palette and symbols.
+`draw` runs four steps: `scene` decides what is to be seen (with `inside` an open box, and parameters in
+`bundles`), `grid` puts boxes into columns and orders and aligns them (`heights`, `straighten`), `place` turns
+columns into shapes (`columns`, `block`; `fold` and `leads` for long rows), and `picture` writes shapes as SVG or
+PNG. `style` has the palette and symbols.
+
+A dot is a copy and nothing else; a bar ends a wire that nothing reads; a thick line is several parameter arrays,
+which split at corners; a dashed line with an arrow is feedback. A circle is a symbol known to all, and where the
+order of its operands matters, the first comes in above the second. Other boxes show the names that paths take.
 
 >>> draw(Box("f", R(2), R(3)) >> Box("g", R(3), R(4))).svg[:4]
 '<svg'

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from .bundles import Bundle
 from .grid import Size
 from .picture import Circle, Command, Curve, Rect, Shape, Text, moved
-from .scene import Item
+from .scene import ARRAY, Item
 from .style import LOOKS, SOFT, measure
 
-__all__ = ["NAME", "TYPE", "Block", "Cut", "closed", "closed_size", "frame", "inset", "is_round", "open_size", "pill"]
+__all__ = [
+    "NAME", "RADIUS", "TYPE", "Block", "Cut", "bar", "closed", "closed_size", "frame", "inset", "is_round", "line",
+    "open_size", "pill", "spacing_of",
+]  # fmt: skip
 
 NAME, TYPE = 12.0, 10.0  # font sizes
 PORT, PAD, HEADER, RADIUS, LOOP, ASIDE = 18.0, 11.0, 24.0, 13.0, 10.0, 22.0
@@ -26,9 +31,10 @@ class Cut:
 
 @dataclass
 class Block:
-    """A drawn scene: its size, the heights of its ports, and where parameters come in, as (x, y) by their source.
+    """A drawn scene: its size, the heights of its ports, and where parameters come in, by the number of their source.
 
-    The ports on the right stand at x = `end`; `thick` are the sources that are bundles.
+    The ports on the right stand at x = `end`. The lines of parameters are still to be led to their places `tops`;
+    `thick` are the sources that are several arrays.
     """
 
     width: float
@@ -42,22 +48,35 @@ class Block:
     cuts: list[Cut] = field(default_factory=list)
 
 
-def is_round(item: Item, bundles: int) -> bool:
+def is_round(item: Item) -> bool:
     """Whether a closed item is a symbol in a circle."""
-    return item.look == "symbol" and not bundles
+    return item.look == "symbol"
 
 
-def closed_size(item: Item, bundles: int) -> Size:
-    """The size of a closed item with so many bundles of parameters on top."""
-    side = aside(item) if not bundles else 0
-    if is_round(item, bundles):
-        # both wires into a sum or product end in its middle, so that the one that comes straight stays straight
-        step = 0.0 if item.commutes or side else 10.0
+def spacing_of(item: Item, bundles: Sequence[Bundle]) -> float:
+    """How far apart bundles come to the top of a closed item.
+
+    Where they come from around the scene, their lines pass beside all labels, which thus need room between them.
+    """
+    if is_round(item) or len(bundles) < 2:
+        return 16.0
+    return max([16.0, *[b.room for b in bundles if b.source is not None]])
+
+
+def closed_size(item: Item, bundles: Sequence[Bundle]) -> Size:
+    """The size of a closed item that reads these bundles."""
+    side = aside(item)
+    if item.look == "turn":
+        return Size(0.0, 0.0, [], [0.0])
+    if is_round(item):
+        # Both wires aim at the middle, so that one of them is straight; `place` ends them at two points. If their
+        # order matters, the second aims a little lower, so that the order of the columns heeds it.
+        step = 0.0 if item.commutes or side else 0.5
         return _with_aside(Size(2 * RADIUS, 2 * RADIUS, _spread(len(item.reads), 2 * RADIUS, step), [RADIUS]), side)
     ports = max(len(item.reads), len(item.writes))
     step = PORT if ports <= 24 else 12.0
     height = max(30.0, step * ports + 6) if not side else 30.0
-    width = max(measure(item.label, NAME) + 2 * PAD, 34.0, 16.0 * bundles + 14)
+    width = max(measure(item.label, NAME) + 2 * PAD, 34.0, spacing_of(item, bundles) * (len(bundles) - 1) + 30)
     if side:
         return _with_aside(Size(width, height, [height / 2] * 2, [height / 2]), side)
     return Size(width, height, _spread(len(item.reads), height, step), _spread(len(item.writes), height, step))
@@ -65,7 +84,7 @@ def closed_size(item: Item, bundles: int) -> Size:
 
 def aside(item: Item) -> int:
     """Where the constant of an item with one wire and one constant stands: -1 above if first, 1 below if second."""
-    if len(item.reads) != 2 or len(item.writes) != 1:
+    if len(item.reads) != 2 or len(item.writes) != 1 or item.bundles:
         return 0
     first, second = (isinstance(w, str) for w in item.reads)
     return int(second) - int(first)
@@ -84,9 +103,20 @@ def _spread(n: int, length: float, step: float) -> list[float]:
 
 def open_size(item: Item, block: Block) -> Size:
     """The size of an open item around the block inside it."""
-    width = max(block.width + 2 * inset(item), measure(item.label, NAME) + 3 * PAD)
-    left, right = ([y + HEADER for y in side] for side in (block.left, block.right))
+    _, least = _name(item, block)
+    width = max(block.width + 2 * inset(item), least)
+    left, right = ([y + HEADER for y in side] for side in (block.left, block.right[: len(item.writes)]))
     return Size(width, block.height + HEADER + 12 + inset(item), left, right)
+
+
+def _name(item: Item, block: Block) -> tuple[float, float]:
+    """Where the name of a frame starts, clear of the parameters that come in, and the least width for that."""
+    ports = sorted(x + inset(item) for x, _ in block.tops.values())
+    text = measure(item.label, NAME) * 1.12
+    starts = [PAD, *[p + 7 for p in ports]]
+    start = next(s for s in starts if not any(s - 4 < p < s + text + 4 for p in ports))
+    # if it starts on the right of all only because it is long, the frame grows
+    return start, start + text + PAD
 
 
 def inset(item: Item) -> float:
@@ -94,27 +124,34 @@ def inset(item: Item) -> float:
     return LOOP * len(item.loops) + 8 if item.loops else 0.0
 
 
-def closed(item: Item, size: Size, x: float, y: float, bundles: int) -> list[Shape]:
+def closed(item: Item, size: Size, x: float, y: float) -> list[Shape]:
     """A closed item with its top left corner at (x, y), and its constants above, below or on its left."""
-    side = aside(item) if not bundles else 0
+    if item.look == "turn":
+        return []
+    side = aside(item)
     height, top = size.height - (ASIDE if side else 0), y + (ASIDE if side < 0 else 0)
     pills = constants(item, size, x, y)
     if side:
         text = next(r for r in item.reads if isinstance(r, str))
         pills = _pill_aside(text, x + size.width / 2, top + (height if side > 0 else 0), side)
     middle = Text(x + size.width / 2, top + height / 2 + 4.3, item.label, NAME, "middle")
-    if is_round(item, bundles):
+    if is_round(item):
         return [*pills, Circle(x + RADIUS, top + RADIUS, RADIUS, item.look, item.tip), middle]
     return [*pills, Rect(x, top, size.width, height, 4, item.look, item.tip), middle]
 
 
 def _pill_aside(text: str, x: float, y: float, side: int) -> list[Shape]:
-    w = measure(text, TYPE) + 10
     far = y + side * (ASIDE - 15)
+    return [line("wire", (x, y), (x, far)), *_chip(text, x, far + 7.5 * side)]
+
+
+def _chip(text: str, x: float, y: float) -> list[Shape]:
+    """The text of a constant around (x, y): a scalar in a pill, an array in a small box."""
+    w = measure(text, TYPE) + 10
+    array = text.startswith(ARRAY)
     return [
-        line("wire", (x, y), (x, far)),
-        Rect(x - w / 2, min(far, far + 15 * side), w, 15, 7.5, "constant"),
-        Text(x, far + 7.5 * side + 3.6, text, TYPE, "middle", SOFT),
+        Rect(x - w / 2, y - 7.5, w, 15, 2 if array else 7.5, "constant array" if array else "constant"),
+        Text(x, y + 3.6, text, TYPE, "middle", SOFT),
     ]
 
 
@@ -124,14 +161,15 @@ def constants(item: Item, size: Size, x: float, y: float) -> list[Shape]:
 
 
 def pill(text: str, x: float, y: float) -> list[Shape]:
-    """A constant: a small rounded label whose wire ends at (x, y)."""
+    """A constant: a small label whose wire ends at (x, y)."""
     w = measure(text, TYPE) + 10
-    start = x - w - 10
-    return [
-        line("wire", (start + w, y), (x, y)),
-        Rect(start, y - 7.5, w, 15, 7.5, "constant"),
-        Text(start + w / 2, y + 3.6, text, TYPE, "middle", SOFT),
-    ]
+    return [line("wire", (x - 10, y), (x, y)), *_chip(text, x - 10 - w / 2, y)]
+
+
+def bar(x: float, y: float, *, parameter: bool = False) -> Curve:
+    """The end of a wire, or of a parameter's line from above, that nothing reads."""
+    dx, dy = (5.0, 0.0) if parameter else (0.0, 5.0)
+    return line("parameter end" if parameter else "end", (x - dx, y - dy), (x + dx, y + dy))
 
 
 def line(look: str, *points: tuple[float, float]) -> Curve:
@@ -153,36 +191,41 @@ def _towards(here: tuple[float, float], there: tuple[float, float]) -> tuple[flo
 
 def frame(item: Item, size: Size, block: Block, x: float, y: float) -> list[Shape]:
     """An open item: a frame with its name, its inside, and the feedback of a loop."""
-    dx = inset(item)
-    name = _clear(measure(item.label, NAME) * 1.12, size.width, [px + dx for px, _ in block.tops.values()])
+    dx, m = inset(item), len(item.writes)
+    start, _ = _name(item, block)
     found: list[Shape] = [
         *constants(item, size, x, y),
         Rect(x, y, size.width, size.height, 8, item.look, item.tip),
-        Text(x + name, y + 16, item.label, NAME, fill=LOOKS[item.look].stroke, bold=True, halo=True),
+        Text(x + start, y + 16, item.label, NAME, fill=LOOKS[item.look].stroke, bold=True, halo=True),
     ]
-    for source, (px, _) in block.tops.items():
+    for source, (px, py) in block.tops.items():
         look = "bundle" if source in block.thick else "parameter"
-        found.append(line(look, (x + dx + px, y), (x + dx + px, y + HEADER)))
-    for near, far, side in ((0.0, dx, block.left), (dx + block.end, size.width, block.right)):
+        found.append(line(look, (x + dx + px, y), (x + dx + px, y + HEADER + py)))
+    for near, far, side in ((0.0, dx, block.left), (dx + block.end, size.width, block.right[:m])):
         if near < far:
             found += [line("wire", (x + near, y + HEADER + py), (x + far, y + HEADER + py)) for py in side]
-    found += [s for j in range(len(item.loops)) for s in _feedback(item, size, block, x, y, j)]
+    found += [s for j in range(len(item.loops)) for s in _feedback(item, block, x, y, j)]
     return found + moved(block.shapes, x + dx, y + HEADER)
 
 
-def _clear(text: float, width: float, ports: list[float]) -> float:
-    """Where a name that is so wide can start in a frame without covering the parameters that come in."""
-    for start in (PAD, *[p + 7 for p in sorted(ports)]):
-        if start + text + 5 <= width and not any(start - 4 < p < start + text + 4 for p in ports):
-            return start
-    return PAD
-
-
-def _feedback(item: Item, size: Size, block: Block, x: float, y: float, j: int) -> list[Shape]:
-    """The way back from an output of a loop to the input of its next round, below the inside."""
+def _feedback(item: Item, block: Block, x: float, y: float, j: int) -> list[Shape]:
+    """The way back from an output of a loop to where the next round starts, below the inside."""
     out, into = item.loops[j]
     right, left = x + inset(item) + block.width + 4 + LOOP * j, x + inset(item) - 4 - LOOP * j
-    start, end = y + HEADER + block.right[out], y + HEADER + block.left[into]
-    below = y + HEADER + block.height + 8 + LOOP * j
-    way = line("feedback", (right, start), (right, below), (left, below), (left, end))
-    return [way, Circle(right, start, 3, "dot"), Circle(left, end, 3, "dot")]
+    start, below = y + HEADER + block.right[out], y + HEADER + block.height + 8 + LOOP * j
+    stub, dots = [line("wire", (x + inset(item) + block.end, start), (right, start))], []
+    if out < len(item.writes):
+        stub, dots = [], [Circle(right, start, 3, "dot")]
+    way = [(right, start), (right, below), (left, below)]
+    if into < 0:  # the first state is a parameter, which comes in from the top
+        px, py = block.tops[-1 - into]
+        end = y + HEADER + py
+        way += [(left, end), (x + inset(item) + px - 7, end)]
+        return [*stub, line("feedback", *way), *dots, _arrow(x + inset(item) + px, end)]
+    end = y + HEADER + block.left[into]
+    return [*stub, line("feedback", *way, (left, end), (left + 6, end)), *dots, _arrow(left + 9, end)]
+
+
+def _arrow(x: float, y: float) -> Curve:
+    """The head of an arrow whose tip is at (x, y)."""
+    return Curve((("M", x - 8, y - 4.5), ("L", x, y), ("L", x - 8, y + 4.5), ("L", x - 8, y - 4.5)), "arrow")

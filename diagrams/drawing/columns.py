@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .block import TYPE, Block, inset
+from .block import RADIUS, TYPE, Block, inset, spacing_of
 from .grid import Grid, Size
 from .scene import Scene
-from .style import measure
+from .style import clipped, measure
 
 __all__ = ["HEADROOM", "Columns", "Drop"]
 
@@ -20,13 +20,17 @@ LANE, HEADROOM = 11.0, 36.0
 
 
 class Drop(NamedTuple):
-    """A parameter's way down to an item: along x = `lane` to y = `bend`, then to the port at (x, y)."""
+    """A parameter's way down to an item: along x = `lane` to y = `bend`, then to the port at (x, y).
+
+    It comes to the port from above, or from the left if it is `low`.
+    """
 
     bundle: int
     lane: float
     bend: float
     x: float
     y: float
+    low: bool = False
 
     @property
     def bends(self) -> bool:
@@ -42,10 +46,9 @@ class Columns:
     ) -> None:
         self.scene, self.grid, self.sizes, self.inside, self.quiet = scene, grid, sizes, inside, quiet
         self.outputs = {w for w in scene.outputs if isinstance(w, int)}
-        self.entries: dict[int, list[int]] = {}
-        for b, bundle in enumerate(scene.bundles):
-            for k in bundle.readers:
-                self.entries.setdefault(k, []).append(b)
+        place = {bundle.number: b for b, bundle in enumerate(scene.bundles)}
+        self.entries = [[place[n] for n in item.bundles] for item in scene.items]
+        self.spacing = [spacing_of(item, [scene.bundles[place[n]] for n in item.bundles]) for item in scene.items]
         self.start: list[float] = []
         self.end: list[float] = []
         self.bends: list[tuple[float, float]] = []
@@ -63,22 +66,17 @@ class Columns:
     def label(self, wire: int, column: int) -> str:
         """The type to write on a wire; none for one that goes straight to a boundary, where it is written anyway."""
         last = column == len(self.grid.columns) - 2
-        return "" if self.quiet and last and wire in self.outputs else self.scene.types[wire]
-
-    def flag(self, bundle: int) -> float:
-        """The width of the label of a bundle."""
-        b = self.scene.bundles[bundle]
-        return max(measure(b.head, TYPE + 1), measure(b.detail, TYPE)) + 14 if b.head else 0.0
+        return "" if self.quiet and last and wire in self.outputs else clipped(self.scene.types[wire])
 
     def beside(self, d: Drop) -> bool:
         """Whether a parameter has its label beside the item that reads it, and not at the top of the row."""
-        return d.bends and len(self.scene.bundles[d.bundle].readers) == 1
+        return d.bends and not d.low and len(self.scene.bundles[d.bundle].readers) == 1
 
     def _column(self, i: int) -> None:
         column = self.grid.columns[i]
         items = [self.grid.item[c] for c in column if self.grid.item[c] >= 0]
         width = max((self.sizes[k].width for k in items), default=0.0)
-        before = self._constants(i, width) + LANE * sum(len(self.entries.get(k, ())) for k in items[1:])
+        before = self._constants(i, width) + LANE * self._lanes(items)
         start = (self.bends[-1][1] + before + 8) if i else 0.0
         drops = self._drops(items, column, start, width, start - before)
         known = {d.bundle for d in self.drops}
@@ -87,7 +85,7 @@ class Columns:
             push = max(0.0, self.labelled - min(d.lane for d in fresh))
             start += push
             drops = self._drops(items, column, start, width, start - before)
-            self.labelled = max([d.lane + push + self.flag(d.bundle) for d in fresh])
+            self.labelled = max([d.lane + push + self.scene.bundles[d.bundle].room for d in fresh])
         self.drops += drops
         self.start.append(start)
         self.end.append(start + width)
@@ -95,9 +93,16 @@ class Columns:
             own = self.sizes[self.grid.item[c]].width if self.grid.item[c] >= 0 else 0.0
             self.x[c] = start + (width - own) / 2
         if i + 1 < len(self.grid.columns):
-            labels = [d.x + self.flag(d.bundle) - 20 - self.end[i] for d in drops if self.beside(d)]
+            labels = [d.x + self.scene.bundles[d.bundle].room - 4 - self.end[i] for d in drops if self.beside(d)]
             first = self.end[i] + max([self._types(i), *labels])
             self.bends.append((first, first + self._curves(i)))
+
+    def _low(self, k: int, b: int) -> bool:
+        return self.scene.items[k].low == self.scene.bundles[b].number
+
+    def _lanes(self, items: Sequence[int]) -> int:
+        """How many parameters go along lanes to the items of a column: all that cannot come straight from above."""
+        return sum(k != items[0] or self._low(k, b) for k in items for b in self.entries[k])
 
     def _drops(
         self, items: Sequence[int], column: Sequence[int], start: float, width: float, lane: float
@@ -105,20 +110,25 @@ class Columns:
         """Straight down to the topmost item of a column, along lanes on its left to the others."""
         found = []
         tops = {self.grid.item[c]: self.grid.y[c] for c in column}
-        lane += LANE * sum(len(self.entries.get(k, ())) for k in items[1:])
+        lane += LANE * self._lanes(items)
         for k in items:
-            entries = self.entries.get(k, ())
-            left = start + (width - self.sizes[k].width) / 2
-            for j, b in enumerate(entries):
-                x = left + self.sizes[k].width / 2 + (j - (len(entries) - 1) / 2) * 16
+            item, left = self.scene.items[k], start + (width - self.sizes[k].width) / 2
+            straight = [b for b in self.entries[k] if not self._low(k, b)]
+            for b in self.entries[k]:
+                low = b not in straight
+                x, y = left + 4, tops[k] + RADIUS + 9
+                if not low:
+                    at = straight.index(b) - (len(straight) - 1) / 2
+                    x = left + self.sizes[k].width / 2 + at * self.spacing[k]
+                    y = tops[k] + (4 if item.look == "symbol" else 0)  # a circle is lower beside its middle
                 if k in self.inside:
-                    x = left + inset(self.scene.items[k]) + self.inside[k].tops.get(b, (12.0 + 8 * j, 0.0))[0]
-                if k == items[0]:
-                    found.append(Drop(b, x, tops[k], x, tops[k]))
-                else:
-                    # the lower the item, the farther left its lane, so that lanes do not cross
-                    lane -= LANE
-                    found.append(Drop(b, lane, tops[k] - HEADROOM + 4, x, tops[k]))
+                    x = left + inset(item) + self.inside[k].tops[self.scene.bundles[b].number][0]
+                if k == items[0] and not low:
+                    found.append(Drop(b, x, y, x, y))
+                    continue
+                # the lower the item, the farther left its lane, so that lanes do not cross
+                lane -= LANE
+                found.append(Drop(b, lane, y - 12 if low else y - HEADROOM + 4, x, y, low))
         return found
 
     def _constants(self, i: int, width: float) -> float:

@@ -58,7 +58,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text; `y` is the baseline and `anchor` is start, middle or end. `halo` clears what is behind it."""
+    """A line of text; `y` is the baseline and `anchor` is start, middle or end. `halo` clears what is behind it.
+
+    `tip` is the whole of a text that is shortened.
+    """
 
     x: float
     y: float
@@ -68,6 +71,7 @@ class Text:
     fill: str = INK
     bold: bool = False
     halo: bool = False
+    tip: str = ""
 
 
 Shape = Rect | Circle | Curve | Text
@@ -185,14 +189,17 @@ def _circle(s: Circle) -> str:
 
 def _curve(s: Curve) -> str:
     d = " ".join(f"{c[0]}{' '.join(map(_n, c[1:]))}" for c in s.commands)
-    return _closed(f'path d="{d}" {_paint(s.look, "line")} stroke-linejoin="round"', s.tip)
+    cap = ' stroke-linecap="square"' if s.look == "bundle" else ""  # corners of thick lines without notches
+    return _closed(f'path d="{d}" {_paint(s.look, "line")} stroke-linejoin="round"{cap}', s.tip)
 
 
 def _text(s: Text) -> str:
     more = "" if s.anchor == "start" else f' text-anchor="{s.anchor}"'
     more += ' font-weight="bold"' if s.bold else ""
     more += ' stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke"' if s.halo else ""
-    return f'<text x="{_n(s.x)}" y="{_n(s.y)}" font-size="{_n(s.size)}" fill="{s.fill}"{more}>{_safe(s.text)}</text>'
+    at = f'x="{_n(s.x)}" y="{_n(s.y)}" font-size="{_n(s.size)}" fill="{s.fill}"{more}'
+    title = f"<title>{_safe(s.tip)}</title>" if s.tip else ""
+    return f"<text {at}>{_safe(s.text)}{title}</text>"
 
 
 ELEMENTS: dict[type, Callable[[Any], str]] = {Rect: _rect, Circle: _circle, Curve: _curve, Text: _text}

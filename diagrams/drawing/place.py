@@ -8,13 +8,15 @@ that several items read forks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-from .block import TYPE, Block, Cut, closed, closed_size, frame, is_round, line, open_size, pill
+from .block import RADIUS, TYPE, Block, Cut, bar, closed, closed_size, frame, is_round, line, open_size, pill
+from .bundles import DETAIL, HEAD, Bundle
 from .columns import HEADROOM, Columns, Drop
 from .grid import Hop, Size, grid_of
 from .heights import align
 from .picture import Circle, Command, Curve, Shape, Text, moved
-from .scene import Bundle, Scene
+from .scene import Scene
 from .style import PARAMETER, SOFT
 
 __all__ = ["row_of"]
@@ -25,7 +27,8 @@ LEVEL, FLAG = 9.0, 28.0  # the heights of a line in the bands, and of a label
 def row_of(scene: Scene, inside: Mapping[int, Block], *, quiet: bool = True) -> Block:
     """The scene in one row. `inside` are the blocks of its open items; `quiet` leaves out the types at its end."""
     row = _Row(scene, inside, quiet)
-    wires = [s for i, hops in enumerate(row.grid.hops) for h in hops for s in row.hop(i, h)]
+    ends = [row.operands(hops) for hops in row.grid.hops]
+    wires = [s for i, hops in enumerate(row.grid.hops) for n, h in enumerate(hops) for s in row.hop(i, h, ends[i][n])]
     lines, labels, tops, thick, head = _parameters(row.columns, scene)
     items = [s for c in range(len(row.grid.item)) for s in row.item(c)]
     shapes = [*wires, *row.ends(), *lines, *items, *row.types(), *labels]
@@ -45,10 +48,7 @@ class _Row:
 
     def __init__(self, scene: Scene, inside: Mapping[int, Block], quiet: bool) -> None:
         self.scene, self.inside = scene, inside
-        self.bundles = [0] * len(scene.items)
-        for bundle in scene.bundles:
-            for k in bundle.readers:
-                self.bundles[k] += 1
+        self.numbered = {b.number: b for b in scene.bundles}
         self.sizes = [self._size(k) for k in range(len(scene.items))]
         self.grid = grid_of(scene, self.sizes)
         align(self.grid)
@@ -56,34 +56,54 @@ class _Row:
         self.read = {h.wire for hops in self.grid.hops for h in hops}
 
     def _size(self, k: int) -> Size:
-        item, n = self.scene.items[k], self.bundles[k]
-        size = open_size(item, self.inside[k]) if k in self.inside else closed_size(item, n)
-        return size._replace(above=HEADROOM if n else 0.0)
-
-    def _round(self, k: int) -> bool:
-        return k >= 0 and k not in self.inside and is_round(self.scene.items[k], self.bundles[k])
+        item = self.scene.items[k]
+        bundles = [self.numbered[n] for n in item.bundles]
+        size = open_size(item, self.inside[k]) if k in self.inside else closed_size(item, bundles)
+        return size._replace(above=HEADROOM if item.bundles else 0.0)
 
     def _right(self, c: int, i: int) -> float:
         """Where the wires out of a cell in column i start."""
         k = self.grid.item[c]
         return self.columns.x[c] + self.sizes[k].width if k >= 0 else self.columns.end[i]
 
-    def hop(self, i: int, h: Hop) -> list[Shape]:
+    def operands(self, hops: Sequence[Hop]) -> list[list[float]]:
+        """How far below its port each wire of a column ends: two wires into a circle end at two points of it.
+
+        The first operand ends above the second; where their order has no meaning, the wire from above does.
+        """
+        y, found = self.grid.y, [[0.0] * len(h.targets) for h in hops]
+        into: dict[int, list[tuple[float, float, int, int]]] = {}
+        for n, h in enumerate(hops):
+            for j, (c, q) in enumerate(h.targets):
+                k = self.grid.item[c]
+                if k >= 0 and is_round(self.scene.items[k]):
+                    off = y[h.cell] + h.port - y[c] - q
+                    into.setdefault(c, []).append((q, off, n, j))
+        for ends in into.values():
+            if len(ends) == 2:
+                (_, above, n, i), (_, below, m, j) = sorted(ends)
+                straight = abs(above) < 1, abs(below) < 1
+                found[n][i] = 0.0 if straight == (True, False) else -9.0 if straight == (False, True) else -6.0
+                found[m][j] = 0.0 if straight == (False, True) else 9.0 if straight == (True, False) else 6.0
+        return found
+
+    def hop(self, i: int, h: Hop, off: Sequence[float]) -> list[Shape]:
         """A wire from column i to the next: straight, then a curve to each target, with a dot where it forks."""
         grid = self.grid
         y, (first, last) = grid.y[h.cell] + h.port, self.columns.bends[i]
         commands: list[Command] = [("M", self._right(h.cell, i), y), ("L", first, y)]
         for j, (c, q) in enumerate(h.targets):
-            z, middle = grid.y[c] + q, (first + last) / 2
-            end = self.columns.x[c] if grid.item[c] >= 0 else self.columns.end[i + 1]
+            z, middle, k = grid.y[c] + q + off[j], (first + last) / 2, grid.item[c]
+            z = y if abs(z - y) < 1 else z
+            end = self.columns.x[c] if k >= 0 else self.columns.end[i + 1]
             commands += [("M", first, y)] if j else []
             commands += [("C", middle, y, middle, z, last, z)] if z != y else []
-            commands.append(("L", end + (13 if self._round(grid.item[c]) else 0), z))
+            commands.append(("L", end + (RADIUS if k >= 0 and is_round(self.scene.items[k]) else 0), z))
         dots: list[Shape] = [Circle(first, y, 3, "dot")] if len(h.targets) > 1 else []
         return [Curve(tuple(commands), "wire"), *dots]
 
     def ends(self) -> list[Shape]:
-        """What nothing reads, a short wire that ends in a dot; and the constants among the outputs."""
+        """What nothing reads, a short wire that ends in a bar; and the constants among the outputs."""
         found: list[Shape] = []
         grid = self.grid
         starts = [(w, c, grid.height[c] / 2, 0) for w, c in zip(self.scene.inputs, grid.columns[0], strict=True)]
@@ -95,7 +115,7 @@ class _Row:
         for w, c, port, i in starts:
             if w not in self.read:
                 y, far = grid.y[c] + port, self.columns.bends[i][0]
-                found += [line("wire", (self._right(c, i), y), (far, y)), Circle(far, y, 3, "dot")]
+                found += [line("wire", (self._right(c, i), y), (far, y)), bar(far, y)]
         for c, out in zip(grid.columns[-1], self.scene.outputs, strict=True):
             found += pill(out, self.columns.x[c], grid.y[c] + grid.height[c] / 2) if isinstance(out, str) else []
         return found
@@ -109,7 +129,8 @@ class _Row:
                 for j, w in enumerate(self.scene.items[k].writes if k >= 0 else ()):
                     at = (self._right(c, i) + 5, self.grid.y[c] + self.sizes[k].right[j] - 4)
                     text = self.columns.label(w, i)
-                    found += [Text(*at, text, TYPE, fill=SOFT, halo=True)] if text else []
+                    tip = "" if text == self.scene.types[w] else self.scene.types[w]
+                    found += [Text(*at, text, TYPE, fill=SOFT, halo=True, tip=tip)] if text else []
         return found
 
     def item(self, c: int) -> list[Shape]:
@@ -119,7 +140,7 @@ class _Row:
             return []
         item, size, x, y = self.scene.items[k], self.sizes[k], self.columns.x[c], self.grid.y[c]
         if k not in self.inside:
-            return closed(item, size, x, y, self.bundles[k])
+            return closed(item, size, x, y)
         return frame(item, size, self.inside[k], x, y)
 
     def cut(self, i: int) -> Cut:
@@ -146,12 +167,13 @@ def _parameters(columns: Columns, scene: Scene) -> Bands:
         drops[d.bundle].append(d)
     beside = [len(ds) == 1 and columns.beside(ds[0]) for ds in drops]
     trunk = [min((d.lane for d in ds), default=14.0 + 10 * b) for b, ds in enumerate(drops)]
-    width = [0.0 if near else columns.flag(b) for b, near in enumerate(beside)]
+    width = [0.0 if near else bundles[b].room for b, near in enumerate(beside)]
     rows = _label_rows(trunk, width)
     shared = [b for b, ds in enumerate(drops) if len(ds) > 1]
     bottom = -12 - LEVEL * len(shared)
     top = bottom - FLAG * (1 + max(rows) if any(width) else 0)
     sources = list(dict.fromkeys(b.source for b in bundles if b.source is not None))
+    sources.sort(key=lambda s: s < 0)  # the lines of bundles that rows share start from those around the scene
     level = {s: top - LEVEL * (len(sources) - j - 1) - 4 for j, s in enumerate(sources)}
     lines: list[Shape] = []
     labels: list[Shape] = []
@@ -160,16 +182,15 @@ def _parameters(columns: Columns, scene: Scene) -> Bands:
         start = above + 4 if width[b] else top + 4
         start = start if bundle.source is None else level[bundle.source]
         fork = -8 - LEVEL * shared.index(b) if b in shared else bottom
-        lines += _way_down(_look(bundle.several), trunk[b], start, fork, drops[b])
-        at = (drops[b][0].x + 7, drops[b][0].y - 31) if beside[b] else (trunk[b] + 6, above)
-        labels += _label(bundle.head, bundle.detail, *at)
+        lines += _way_down(bundle, trunk[b], start, fork, drops[b])
+        at = (drops[b][0].x + 7, drops[b][0].y - 34) if beside[b] else (trunk[b] + 6, above)
+        labels += _label(bundle, *at)
     tops, thick = _sources(bundles, trunk, level)
-    head = 4 - min([top, *level.values()])
-    for s, (x, y) in tops.items():
-        far = max(trunk[b] for b, bundle in enumerate(bundles) if bundle.source == s)
-        lines.append(line(_look(s in thick), (x, -head if s >= 0 else y), (x, y)))
-        lines.append(line(_look(s in thick), (x, y), (far, y)))
-    return lines, labels, tops, thick, head
+    for s, (_, y) in tops.items():
+        ends = sorted((trunk[b], bundle.several) for b, bundle in enumerate(bundles) if bundle.source == s)
+        for i, ((x, _), (far, several)) in enumerate(pairwise(ends)):
+            lines.append(line(_look(several or i + 2 < len(ends)), (x, y), (far, y)))
+    return lines, labels, tops, thick, 4 - min([top, *level.values()])
 
 
 def _look(several: bool) -> str:
@@ -186,7 +207,7 @@ def _sources(
         s = bundle.source
         if s is None:
             continue
-        if bundle.several or (s in tops and s >= 0):
+        if bundle.several or s in tops:
             thick.add(s)
         tops[s] = (min(x, tops.get(s, (x, 0.0))[0]), level[s])
     return tops, frozenset(thick)
@@ -203,28 +224,31 @@ def _label_rows(trunk: Sequence[float], width: Sequence[float]) -> list[int]:
     return rows
 
 
-def _label(head: str, detail: str, x: float, top: float) -> list[Shape]:
-    if not head:
+def _label(bundle: Bundle, x: float, top: float) -> list[Shape]:
+    if not bundle.head:
         return []
-    first = Text(x, top + 13, head, TYPE + 1, fill=PARAMETER, halo=True)
-    return [first, Text(x, top + 25, detail, TYPE, fill=SOFT, halo=True)]
+    first = Text(x, top + 13, bundle.head, HEAD, fill=PARAMETER, halo=True, tip=bundle.tip)
+    return [first, Text(x, top + 25, bundle.detail, DETAIL, fill=SOFT, halo=True)]
 
 
-def _way_down(look: str, x: float, start: float, fork: float, drops: list[Drop]) -> list[Shape]:
-    """The line of a bundle from its start, forking at the height `fork`, to its items; to a dot if it has none."""
+def _way_down(bundle: Bundle, x: float, start: float, fork: float, drops: list[Drop]) -> list[Shape]:
+    """The line of a bundle from its start, forking at the height `fork`, to its items; to a bar if it has none."""
+    look = _look(bundle.several)
     if not drops:
-        return [line(look, (x, start), (x, fork)), Circle(x, fork, 3, "parameter dot")]
+        return [line(look, (x, start), (x, fork)), bar(x, fork, parameter=True)]
     if len(drops) == 1:
-        return [_drop(look, start, drops[0])]
+        return [_drop(bundle, start, drops[0])]
     far = max(d.lane for d in drops)
     found: list[Shape] = [line(look, (x, start), (x, fork)), line(look, (x, fork), (far, fork))]
-    found += [_drop(look, fork, d) for d in drops]
+    found += [_drop(bundle, fork, d) for d in drops]
     return found + [Circle(d.lane, fork, 3.5, "parameter dot") for d in drops if d.lane < far]
 
 
-def _drop(look: str, start: float, d: Drop) -> Curve:
+def _drop(bundle: Bundle, start: float, d: Drop) -> Curve:
     commands: list[Command] = [("M", d.lane, start), ("L", d.lane, d.bend)]
-    if d.bends:
+    if d.low:
+        commands += [("C", d.lane, d.y, d.lane, d.y, d.lane + 8, d.y), ("L", d.x, d.y)]
+    elif d.bends:
         h = (d.y - d.bend) * 0.7
         commands.append(("C", d.lane, d.bend + h, d.x, d.y - h, d.x, d.y))
-    return Curve(tuple(commands), look)
+    return Curve(tuple(commands), _look(bundle.several), bundle.tip)

@@ -62,7 +62,8 @@ def _curve(axes: Any, s: Curve, order: int) -> None:
     kinds = {"M": [Path.MOVETO], "L": [Path.LINETO], "C": [Path.CURVE4] * 3}
     points = [(c[i], c[i + 1]) for c in s.commands for i in range(1, len(c), 2)]
     codes = [code for c in s.commands for code in kinds[c[0]]]
-    _patch(axes, PathPatch(Path(points, codes), capstyle="butt"), s.look, order)
+    cap = "projecting" if s.look == "bundle" else "butt"
+    _patch(axes, PathPatch(Path(points, codes), capstyle=cap), s.look, order)
 
 
 def _text(axes: Any, s: Text, order: int) -> None:

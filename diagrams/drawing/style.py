@@ -2,6 +2,8 @@
 
 A box is colored by what it is, so that a picture can be read without its labels: a box with a
 definition (blue, can be opened), a primitive (white), a loop or branch (amber), an abstract box (dashed).
+A dot is a copy, a bar at the end of a wire is a discard, a thick line is several parameter arrays, and a
+dashed line with an arrow is feedback.
 """
 
 from __future__ import annotations
@@ -36,11 +38,15 @@ LOOKS = {
     "open defined": Look("#f7faff", "#2f62a8"),
     "open loop": Look("#fffaf0", "#a8690a"),
     "constant": Look("#eceff3", "none", 0.0),
+    "constant array": Look("#dfe4ea", "#4a5563", 1.0),
     "wire": Look("none", "#333d49", 1.3),
     "feedback": Look("none", "#a8690a", 1.3, True),
+    "arrow": Look("#a8690a", "none", 0.0),
+    "end": Look("none", "#333d49", 1.6),
     "dot": Look("#333d49", "none", 0.0),
     "parameter": Look("none", PARAMETER, 1.3),
     "bundle": Look("none", PARAMETER, 3.2),
+    "parameter end": Look("none", PARAMETER, 1.6),
     "parameter dot": Look(PARAMETER, "none", 0.0),
 }
 
@@ -49,13 +55,6 @@ SYMBOLS = {
     "gt": ">", "ge": "≥", "and": "∧", "or": "∨", "not": "¬",  # noqa: RUF001
 }  # fmt: skip
 COMMUTATIVE = {"add", "add_any", "mul", "eq", "ne", "and", "or"}
-READABLE = {
-    "neg": "−x", "square": "x²", "sqrt": "√x", "rsqrt": "1/√x", "reduce_sum": "Σ", "reduce_prod": "∏",  # noqa: RUF001
-    "reduce_max": "max over", "reduce_min": "min over", "reduce_and": "all", "reduce_or": "any",
-    "dot_general": "matmul", "broadcast_in_dim": "broadcast", "select_n": "select", "conv_general_dilated": "conv",
-    "stop_gradient": "stop gradient", "concatenate": "concat", "dynamic_slice": "slice at",
-    "dynamic_update_slice": "write at", "cumsum": "running Σ", "erf_inv": "erf⁻¹", "split": "split",
-}  # fmt: skip
 LOOPS = {"scan", "while", "cond"}
 SHORT = {"bfloat16": "bf16", "bool": "bool"}
 
@@ -72,16 +71,14 @@ def look_of(box: Box) -> str:
 
 
 def label_of(box: Box, name: str) -> str:
-    """What is written in a box that is called `name` in its graph."""
+    """What is written in a box that is called `name` in its graph: that name, unless a symbol is known to all."""
+    if look_of(box) == "symbol":
+        return SYMBOLS[box.op]
     if box.op == "scan":
         return f"{name} × {box.params.get('length', '?')}"  # noqa: RUF001
-    if box.op in LOOPS or not box.op or box.definition is not None:
-        return name
-    if box.op == "convert_element_type":
-        return f"to {_short(str(box.cod.inside[0].dtype))}"
     if box.op == "integer_pow":
-        return "x" + "".join("⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".index(c)] for c in str(box.params.get("y", "")))
-    return SYMBOLS.get(box.op) or READABLE.get(box.op) or box.name
+        return f"{name}, y = {box.params.get('y', '?')}"
+    return name
 
 
 def _short(dtype: str) -> str:

@@ -20,7 +20,7 @@ from ..box import Box
 from ..graph import Graph, interpret
 from ..params import Body, Constant, derived
 from ..syntax import Diagram
-from .jaxpr import aval, spread
+from .arrays import aval, spread
 from .primitives import primitive
 
 __all__ = ["apply_box", "callable_of", "evaluate"]
@@ -130,7 +130,8 @@ def _scan_params(n_consts: int, n_carry: int, n_xs: int, n_ys: int) -> dict[str,
         return jax.lax.scan(step, carry, xs, length=2)
 
     scalar, row = jax.ShapeDtypeStruct((), "float32"), jax.ShapeDtypeStruct((2,), "float32")
-    traced = jax.make_jaxpr(scan)((scalar,) * n_consts, (scalar,) * n_carry, (row,) * n_xs)
+    with jax.disable_jit(False):  # where jit is disabled, JAX unrolls a scan
+        traced = jax.make_jaxpr(scan)((scalar,) * n_consts, (scalar,) * n_carry, (row,) * n_xs)
     eqns = [e for e in getattr(traced, "jaxpr", traced).eqns if e.primitive.name == "scan"]
     return dict(eqns[0].params)
 
@@ -169,9 +170,12 @@ def _closing(box: Box, consts: Sequence[Any]) -> Callable[..., tuple[Any, ...]]:
 def _with_jvp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
     f = _named(_closing(box, consts), box.name, jax.custom_jvp)
 
+    still, n = box.params.get("still", ()), len(consts)
+
     def jvp(primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-        still = [jax.numpy.zeros_like(c) for c in consts]
-        moving = [t for t, w in zip((*still, *tangents), box.dom.inside, strict=True) if w.differentiable]
+        wires = box.dom.inside[n:]
+        pairs = zip(tangents, wires, strict=True)
+        moving = [t for i, (t, w) in enumerate(pairs, n) if w.differentiable and i not in still]
         made = evaluate(box.params["jvp"].diagram.graph, (*consts, *primals, *moving))
         return tuple(made[: box.n_out]), tuple(spread(box.cod.inside, made[box.n_out :]))
 
@@ -181,6 +185,7 @@ def _with_jvp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
 
 def _with_vjp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
     f = _named(_closing(box, consts), box.name, jax.custom_vjp)
+    still, n = box.params.get("still", ()), len(consts)
 
     def fwd(*xs: Any) -> tuple[Any, Any]:
         made = evaluate(box.params["fwd"].diagram.graph, (*consts, *xs))
@@ -189,7 +194,8 @@ def _with_vjp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
     def bwd(residuals: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
         flowing = [c for c, w in zip(cotangents, box.cod.inside, strict=True) if w.differentiable]
         made = iter(evaluate(box.params["bwd"].diagram.graph, (*residuals, *flowing)))
-        return tuple(next(made) if w.differentiable else None for w in box.dom.inside[len(consts) :])
+        moves = [w.differentiable and i not in still for i, w in enumerate(box.dom.inside)]
+        return tuple(next(made) if move else None for move in moves[n:])
 
     f.defvjp(fwd, bwd)
     return f

@@ -16,31 +16,30 @@ JAX 0.10 has closed and open jaxprs, 0.12 has one class for both: nothing here a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, overload
 
 import jax
 import numpy as np
-from jax.core import Tracer
 
 from ...categories.errors import EffectError, InputError
 from ...categories.para import Para
 from ...categories.param import Given, Param
 from ..box import Box
 from ..graph import Builder
-from ..params import Body, Constant, Rule, canonical
+from ..params import Body, canonical
 from ..syntax import Diagram
-from ..types import Ty, Wire, dtype_name, wire
+from ..types import Ty
+from .arrays import aval, constant, wire_of
 from .primitives import remember
+from .rules import Enclosing, custom
 
-__all__ = ["aval", "constant", "from_jax", "read"]
+__all__ = ["from_jax", "read"]
 
 # Scoped names are not effects on the world; every other effect is refused.
 HARMLESS = {"NamedAxisEffect"}
 # These bind names of axes or memory that their bodies refer to: they are run as they are, and do not open.
 SEALED = {"shard_map", "pallas_call", "xla_pmap"}
-FLOAT0 = jax.dtypes.float0
-Enclosing = tuple[tuple[Any, dict[str, Rule]], ...]
 
 
 @overload
@@ -109,22 +108,6 @@ def _example(where: str, leaf: Any) -> Any:
     raise InputError(f"{where} is {leaf!r}: give an array, a ShapeDtypeStruct or a type, and close over the rest")
 
 
-def aval(w: Wire, weak: bool = False) -> jax.ShapeDtypeStruct:
-    """The shape and dtype of a wire, as JAX takes them."""
-    return jax.ShapeDtypeStruct(w.shape, _dtype(w.dtype), weak_type=weak)
-
-
-@cache
-def _dtype(name: str) -> Any:
-    if not name.startswith("key<"):
-        return jax.numpy.dtype(name)
-    for impl in ("threefry2x32", "rbg", "unsafe_rbg"):
-        dtype = jax.eval_shape(lambda impl=impl: jax.random.key(0, impl=impl)).dtype
-        if str(dtype) == name:
-            return dtype
-    raise InputError(f"this JAX has no PRNG with the tag {name!r}")
-
-
 def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
     """The diagram of a jaxpr, closed or open; `enclosing` are the custom rules that are being read."""
     inner = getattr(jaxpr, "jaxpr", jaxpr)
@@ -135,7 +118,7 @@ def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
     for eqn in inner.eqns:
         reader.equation(eqn)
     outputs = [reader.number(v) for v in inner.outvars]
-    cod = Ty.of(_wire(v.aval) for v in inner.outvars)
+    cod = Ty.of(wire_of(v.aval) for v in inner.outvars)
     return Diagram.of_graph(reader.build.finish(outputs, cod))
 
 
@@ -153,20 +136,15 @@ def is_jaxpr(value: Any) -> bool:
     return hasattr(inner, "eqns") and hasattr(inner, "invars") and hasattr(inner, "constvars")
 
 
-def _wire(a: Any) -> Wire:
-    if not hasattr(a, "shape") or not hasattr(a, "dtype"):
-        raise EffectError(f"a wire carries arrays, and cannot carry {a}")
-    return wire(tuple(map(int, a.shape)), dtype_name(a.dtype))
-
-
 class _Reader:
     """The graph under construction, and the number of the wire of each variable of the jaxpr."""
 
     def __init__(self, invars: Sequence[Any], enclosing: Enclosing) -> None:
-        self.build = Builder(Ty.of(_wire(v.aval) for v in invars))
+        self.build = Builder(Ty.of(wire_of(v.aval) for v in invars))
         self.env: dict[Any, int] = {v: i for i, v in enumerate(invars)}
         self.enclosing = enclosing
         self.literals: dict[Any, int] = {}
+        self.constants: set[int] = set()
         self.bodies: dict[int, tuple[Any, Diagram]] = {}
         self.calls: dict[tuple[int, str], Box] = {}
 
@@ -180,7 +158,16 @@ class _Reader:
         return self.literals[key]
 
     def constant(self, value: Any, weak: bool = False) -> int:
-        return self.build.add(constant(value, weak), ())[0]
+        made = self.build.add(constant(value, weak), ())[0]
+        self.constants.add(made)
+        return made
+
+    def constant_at(self, atom: Any) -> bool:
+        """Whether a variable is a literal or an array that the program closes over."""
+        return hasattr(atom, "val") or self.env[atom] in self.constants
+
+    def read(self, jaxpr: Any, enclosing: Enclosing) -> Diagram:
+        return read(jaxpr, enclosing)
 
     def body(self, jaxpr: Any) -> Diagram:
         if id(jaxpr) not in self.bodies:
@@ -197,15 +184,15 @@ class _Reader:
                 "return the value as an output, or keep the call outside of from_jax"
             )
         remember(eqn.primitive)
-        dom = Ty.of(_wire(v.aval) for v in eqn.invars)
-        cod = Ty.of(_wire(v.aval) for v in eqn.outvars)
+        dom = Ty.of(wire_of(v.aval) for v in eqn.invars)
+        cod = Ty.of(wire_of(v.aval) for v in eqn.outvars)
         box = READERS.get(name, _generic)(self, eqn, dom, cod)
         made = self.build.add(box, [self.number(v) for v in eqn.invars])
         self.env.update(zip(eqn.outvars, made, strict=True))
 
 
 @lru_cache(maxsize=65536)
-def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], _kinds: tuple[type, ...]) -> Box:
+def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], _text: str) -> Box:
     return Box(name, dom, cod, op=name, params=dict(items))
 
 
@@ -217,8 +204,8 @@ def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
         return Box(name, dom, cod, op=name, params=params)
     items = tuple((k, canonical(v)) for k, v in params.items())
     try:
-        # 1, 1.0 and True are equal keys to Python and different parameters to JAX
-        return _generator(name, dom, cod, items, tuple(type(v) for _, v in items))
+        # 1, 1.0 and True, 0.0 and -0.0 are equal keys to Python and different parameters to JAX
+        return _generator(name, dom, cod, items, repr(items))
     except TypeError:
         return Box(name, dom, cod, op=name, params=params)
 
@@ -281,95 +268,6 @@ def _reduce(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     return Box("reduce", dom, cod, op="reduce", params=params)
 
 
-def _custom(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
-    """A function with its own derivative: a definition and the user's rules, traced when asked for.
-
-    A rule may call the very function that it belongs to. Reading it again would never end, so a
-    call with the same source line, name and definition as one whose rule is being read shares its rules.
-    """
-    jaxpr = eqn.params["call_jaxpr"]
-    definition = reader.body(jaxpr)
-    op = eqn.primitive.name
-    name = str(getattr(getattr(jaxpr, "jaxpr", jaxpr).debug_info, "func_name", op))
-    source = eqn.params.get("jvp_jaxpr_fun", eqn.params.get("fwd_jaxpr_thunk"))
-    key = (str(getattr(getattr(source, "debug_info", None), "func_src_info", "")), name, definition.graph)
-    rules = next((rules for known, rules in reader.enclosing if known == key), None)
-    if rules is None:
-        rules = {}
-        enclosing = (*reader.enclosing, (key, rules))
-        made = _jvp_rules(eqn, dom, enclosing) if op == "custom_jvp_call" else _vjp_rules(eqn, dom, cod, enclosing)
-        rules.update({k: Rule(make, len(reader.enclosing), f"{name} ({key[0]})") for k, make in made.items()})
-    params = {**rules, "num_consts": eqn.params["num_consts"]}
-    return Box(name, dom, cod, op=op, definition=definition, params=params)
-
-
-def _caller(eqn: Any) -> Callable[..., Any]:
-    params = eqn.primitive.get_bind_params(eqn.params)
-    return lambda *xs: eqn.primitive.bind(*xs, **params)
-
-
-def zeros(w: Wire) -> Any:
-    """The only tangent of a wire that has none, as JAX writes it."""
-    return np.zeros(w.shape, FLOAT0)
-
-
-def spread(wires: Sequence[Wire], values: Sequence[Any]) -> list[Any]:
-    """One tangent a wire: the given values at the differentiable wires, JAX's empty tangent elsewhere."""
-    given = iter(values)
-    return [next(given) if w.differentiable else zeros(w) for w in wires]
-
-
-def _jvp_rules(eqn: Any, dom: Ty, enclosing: Enclosing) -> dict[str, Callable[[], Diagram]]:
-    """`jvp : A ⊗ A' -> B ⊗ B'`, from JAX's own call of the user's rule."""
-
-    def trace() -> Diagram:
-        call = _caller(eqn)
-        primal = [aval(w) for w in dom.inside]
-        tangent = [aval(w) for w in dom.inside if w.differentiable]
-
-        def both(*values: Any) -> Any:
-            xs, ts = values[: len(primal)], spread(dom.inside, values[len(primal) :])
-            ys, dys = jax.jvp(call, xs, tuple(ts))
-            return ys, [t for t in dys if t.dtype != FLOAT0]
-
-        return read(jax.make_jaxpr(both)(*primal, *tangent), enclosing)
-
-    return {"jvp": trace}
-
-
-def _vjp_rules(eqn: Any, dom: Ty, cod: Ty, enclosing: Enclosing) -> dict[str, Callable[[], Diagram]]:
-    """`fwd : A -> B ⊗ M` and `bwd : M ⊗ B' -> A'`: what `jax.vjp` closes over is the residual M.
-
-    Values that the function closed over come first in A and have no part in A': JAX gives them no cotangent.
-    """
-    closure: list[Any] = []
-    n_consts = eqn.params["num_consts"]
-
-    def forward(*xs: Any) -> Any:
-        call = _caller(eqn)
-        ys, pull = jax.vjp(lambda *moving: call(*xs[:n_consts], *moving), *xs[n_consts:])
-        leaves, tree = jax.tree.flatten(pull)
-        closure[:] = [tree]
-        return ys, leaves
-
-    def fwd_trace() -> Diagram:
-        return read(jax.make_jaxpr(forward)(*[aval(w) for w in dom.inside]), enclosing)
-
-    def bwd_trace() -> Diagram:
-        fwd = fwd_trace()  # once more, so that the closure is that of this trace
-        residuals = fwd.cod.inside[len(cod) :]
-
-        def backward(*values: Any) -> Any:
-            pull = jax.tree.unflatten(closure[0], values[: len(residuals)])
-            cotangents = pull(spread(cod.inside, values[len(residuals) :]))
-            return [c for c in cotangents if c.dtype != FLOAT0]
-
-        flowing = [w for w in cod.inside if w.differentiable]
-        return read(jax.make_jaxpr(backward)(*[aval(w) for w in (*residuals, *flowing)]), enclosing)
-
-    return {"fwd": fwd_trace, "bwd": bwd_trace}
-
-
 READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
     "jit": _jit,
     "pjit": _jit,
@@ -377,38 +275,7 @@ READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
     "core_call": _jit,
     "scan": _scan,
     "reduce": _reduce,
-    "custom_jvp_call": _custom,
-    "custom_vjp_call": _custom,
-    "custom_vjp_call_jaxpr": _custom,
+    "custom_jvp_call": custom,
+    "custom_vjp_call": custom,
+    "custom_vjp_call_jaxpr": custom,
 }
-
-
-def constant(value: Any, weak: bool = False) -> Box:
-    """The box without inputs that gives this array or, when `weak`, this Python scalar."""
-    if isinstance(value, Tracer):
-        raise EffectError(
-            f"a function or its derivative rule closes over a value that is being traced, {value.aval}: "
-            "pass it as an argument (jax.closure_convert does)"
-        )
-    if getattr(value, "dtype", None) is not None and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
-        data = np.asarray(jax.random.key_data(value))
-        impl = str(jax.random.key_impl(value))
-        cod = Ty.of((wire(tuple(value.shape), dtype_name(value.dtype)),))
-        return Box("key", Ty(), cod, op="constant", params={"value": Constant(data), "impl": impl})
-    if not isinstance(value, (jax.Array, np.ndarray)):
-        value = np.asarray(value)
-    cod = Ty.of((wire(tuple(value.shape), dtype_name(value.dtype)),))
-    if value.size == 1 and value.ndim == 0:
-        return _scalar(np.asarray(value).tobytes(), str(value.dtype), weak, cod)
-    return Box("constant", Ty(), cod, op="constant", params={"value": Constant(value, weak)})
-
-
-@lru_cache(maxsize=4096)
-def _scalar(data: bytes, dtype: str, weak: bool, cod: Ty) -> Box:
-    value = np.frombuffer(data, dtype=jax.numpy.dtype(dtype)).reshape(())
-    return Box(_short(value), Ty(), cod, op="constant", params={"value": Constant(value, weak)})
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return f"{float(value):.4g}" if len(text) > 8 and value.dtype.kind == "f" else text
