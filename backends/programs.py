@@ -23,9 +23,13 @@ from ..categories.para import Para
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.arrays import aval
 from ..diagrams.tracing.emit import evaluate
-from ..diagrams.types import Ty, dtype_name
+from ..diagrams.types import Ty, Wire, dtype_name
 
 __all__ = ["Compiled", "compile", "export", "to_jax"]
+
+SCALARS = (bool, int, float, complex)
+# Which Python numbers a wire of each kind takes.
+NUMBERS = {"R": (bool, int, float), "C": SCALARS, "Z": (bool, int), "B": (bool,), "Key": ()}
 
 
 def to_jax(d: Diagram | Para) -> Callable[..., Any]:
@@ -48,10 +52,20 @@ def to_jax(d: Diagram | Para) -> Callable[..., Any]:
 
     def function(*values: Any) -> Any:
         _fit(d.dom, values)
-        made = evaluate(graph, values)
+        made = [_array(v) for v in evaluate(graph, [_typed(w, v) for w, v in zip(d.dom.inside, values, strict=True)])]
         return made[0] if len(made) == 1 else tuple(made)
 
     return function
+
+
+def _typed(w: Wire, value: Any) -> Any:
+    """A number as an array of the wire's dtype; arrays as they are."""
+    return jax.numpy.asarray(value, w.dtype) if isinstance(value, SCALARS) else value
+
+
+def _array(value: Any) -> Any:
+    """An array of JAX, also of what JAX lets stand for one."""
+    return value if isinstance(value, jax.Array) else jax.numpy.asarray(value)
 
 
 def _count(model: Para, given: int) -> str:
@@ -65,7 +79,7 @@ def _fit(dom: Ty, values: Sequence[Any]) -> None:
         raise InputError(f"the diagram takes {len(dom)} array{'s' * (len(dom) != 1)} {dom}, and got {len(values)}")
     wrong = []
     for i, (w, v) in enumerate(zip(dom.inside, values, strict=True)):
-        scalar = isinstance(v, (bool, int, float, complex))
+        scalar = isinstance(v, SCALARS)
         shape, dtype = () if scalar else getattr(v, "shape", None), getattr(v, "dtype", None)
         if shape is None:
             wrong.append(f"wire {i} takes {w} and got a {type(v).__name__}: jnp.asarray makes an array")
@@ -102,6 +116,9 @@ class Compiled:
         self._options = options
         self._function: Any = to_jax(d)
         arrow = d.arrow if isinstance(d, Para) else d
+        n_args = len(d.dom) + isinstance(d, Para)
+        if any(not 0 <= i < n_args for i in donate):
+            raise InputError(f"donate={donate} names arguments that there are not: the program takes {n_args}")
         self._function.__name__ = self._function.__qualname__ = getattr(arrow, "name", "diagram")
         self._jit: Any = jax.jit(self._function, donate_argnums=donate)
 
@@ -122,24 +139,37 @@ class Compiled:
         return self._lowered.compile(compiler_options=self._options)
 
     def __call__(self, *args: Any) -> Any:
+        config: Any = jax.config
+        if config.jax_disable_jit:
+            return self._function(*args)
         try:
             return self._executable(*args)
         except (TypeError, ValueError):
-            leaves = jax.tree.leaves(args)
-            if any(isinstance(x, Tracer) for x in leaves):
+            if any(isinstance(x, Tracer) for x in jax.tree.leaves(args)):
                 return self._jit(*args)
-            self._explain(args)
-            return self._executable(*jax.tree.map(jax.numpy.asarray, args))
+            fitting = self._fitting(args)
+            if fitting is None:
+                raise
+        return self._executable(*fitting)
 
-    def _explain(self, args: Sequence[Any]) -> None:
-        """Raise the error that names the wire or parameter, if the arguments do not fit."""
+    def _fitting(self, args: Sequence[Any]) -> tuple[Any, ...] | None:
+        """The arguments as the executable takes them, or nothing if they were so already.
+
+        Raises the error that names the wire or the parameter if they do not fit.
+        """
         d = self.diagram
+        values, tree = args, None
         if isinstance(d, Para):
             if len(args) != len(d.dom) + 1:
                 raise InputError(_count(d, len(args)))
-            _fit(d.dom @ d.weight, (*args[1:], *d.flat(args[0])))
-        else:
-            _fit(d.dom, args)
+            values = args[1:]
+            tree = d.nest([_typed(w, v) for w, v in zip(d.weight.inside, d.flat(args[0]), strict=True)])
+        _fit(d.dom, values)
+        made = [_typed(w, v) for w, v in zip(d.dom.inside, values, strict=True)]
+        fitting = (*made,) if tree is None else (tree, *made)
+        same = jax.tree.structure(fitting) == jax.tree.structure(args)
+        same = same and all(a is b for a, b in zip(jax.tree.leaves(fitting), jax.tree.leaves(args), strict=True))
+        return None if same else fitting
 
     @cached_property
     def jaxpr(self) -> Any:

@@ -20,12 +20,13 @@ Gradient-Based Learning" (2022), section 2; our parameters stand on the right of
 
 from __future__ import annotations
 
+import operator
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import CompositionError, ParameterError, PathError
-from .param import Entry, joined, leaves, refuse_clashes
+from .param import Entry, joined, leaves, refuse_clashes, refuse_others
 
 __all__ = ["Para"]
 
@@ -48,6 +49,7 @@ class Para:
             hint = f"; {name} is a function: call it first if it makes a layer, such as nn.relu(10)" if name else ""
             raise CompositionError(f"a model is made of diagrams and layers, not of {arrow!r}{hint}")
         entries: tuple[Entry, ...] = tuple(leaves(params) if isinstance(params, Mapping) else params)
+        refuse_others(entries)
         last = arrow.dom.inside[len(arrow.dom) - len(entries) :]
         if len(entries) > len(arrow.dom):
             raise ParameterError(f"{len(entries)} parameters for the {len(arrow.dom)} inputs {arrow.dom}")
@@ -123,13 +125,20 @@ class Para:
 
     def tensor(self, *others: Any) -> Para:
         """This 1-cell beside the others; `@` is the same."""
-        result = self
-        for other in map(Para.lift, others):
-            base = type(other.arrow)
-            middle = base.swap(other.dom, result.weight)
-            route = base.id(result.dom).tensor(middle, base.id(other.weight))
-            arrow = route.then(result.arrow.tensor(other.arrow))
-            result = Para._composite(arrow, result, other)
+        cells = [self, *map(Para.lift, others)]
+        base = type(self.arrow)
+        data = self.dom[:0].tensor(*[c.dom for c in cells])
+        dom = data.tensor(*[c.weight for c in cells])
+        route, at_data, at_weight = [], 0, len(data)
+        for c in cells:
+            n = len(c.dom)
+            route += [*range(at_data, at_data + n), *range(at_weight, at_weight + c.n_params)]
+            at_data, at_weight = at_data + n, at_weight + c.n_params
+        first, *rest = (c.arrow for c in cells)
+        result = cells[0]
+        for c in cells[1:]:
+            result = Para._composite(None, result, c)
+        result.arrow = base.wires(dom, route).then(first.tensor(*rest)) if rest else first
         return result
 
     def __rshift__(self, other: Any) -> Para:
@@ -157,11 +166,12 @@ class Para:
         base = type(self.arrow)
         places = list(range(self.n_params))
         if at:
-            places = [i for path in at for i in self._group(path)]
-            others = [i for i in range(self.n_params) if i not in places]
+            places = [i for path in at for i in self._group(path, self.paths)]
+            among = set(places)
+            others = [i for i in range(self.n_params) if i not in among]
             back = [*others, *places]
-            weight = sum([self.weight[i] for i in places], self.weight[:0])
-            beside = base.id(sum([self.weight[i] for i in others], self.weight[:0]))
+            weight = self._weights(places)
+            beside = base.id(self._weights(others))
             entries = (*(self.entries[i] for i in others), *entries)
         else:
             weight, beside, back = self.weight, base.id(self.weight[:0]), places
@@ -169,7 +179,8 @@ class Para:
             names = ", ".join(self.paths[i] for i in places)
             raise CompositionError(f"the 2-cell gives {r.cod}, and the parameters {names} are {weight}")
         cell = beside.tensor(r)
-        order = base.wires(cell.cod, [back.index(i) for i in range(self.n_params)])
+        place = {i: k for k, i in enumerate(back)}
+        order = base.wires(cell.cod, [place[i] for i in range(self.n_params)])
         return Para(base.id(self.dom).tensor(cell.then(order)).then(self.arrow), entries)
 
     def tie(self, *paths: str, name: str | None = None) -> Para:
@@ -180,32 +191,44 @@ class Para:
         """
         if len(set(paths)) < 2:
             raise ParameterError(f"tie takes two or more paths, and got {', '.join(paths) or 'none'}")
-        groups = [self._group(p) for p in paths]
-        inner = [[self.paths[i].removeprefix(p) for i in g] for p, g in zip(paths, groups, strict=True)]
+        names = self.paths
+        groups = [self._group(p, names) for p in paths]
+        inner = [[names[i].removeprefix(p) for i in g] for p, g in zip(paths, groups, strict=True)]
         types = [[self.entries[i][1].wire for i in g] for g in groups]
         if any(x != inner[0] for x in inner) or any(x != types[0] for x in types):
             found = "; ".join(f"{p} is {t}" for p, t in zip(paths, types, strict=True))
             raise ParameterError(f"only equal types can be tied: {found}")
         first = {i: g0 for g in groups for g0, i in zip(groups[0], g, strict=True)}
         kept = [i for i in range(self.n_params) if first.get(i, i) == i]
-        entries = [self._renamed(i, paths[0], name) if i in first else self.entries[i] for i in kept]
-        dom = sum([self.weight[i] for i in kept], self.weight[:0])
-        source = [kept.index(first.get(i, i)) for i in range(self.n_params)]
-        return self.reparam(type(self.arrow).wires(dom, source), entries)
+        place = {i: k for k, i in enumerate(kept)}
+        entries = [
+            (self._renamed(names[i], paths[0], name), self.entries[i][1]) if i in first else self.entries[i]
+            for i in kept
+        ]
+        source = [place[first.get(i, i)] for i in range(self.n_params)]
+        return self.reparam(type(self.arrow).wires(self._weights(kept), source), entries)
 
-    def _renamed(self, i: int, path: str, name: str | None) -> Entry:
-        inner, param = self.paths[i].removeprefix(path), self.entries[i][1]
-        return (tuple(f"{path if name is None else name}{inner}".split("/")), param)
+    def _weights(self, places: Sequence[int]) -> Any:
+        """The type of some parameters."""
+        parts = list(self.weight)
+        return self.weight[:0].tensor(*[parts[i] for i in places])
+
+    @staticmethod
+    def _renamed(path: str, start: str, name: str | None) -> tuple[str, ...]:
+        return tuple(f"{start if name is None else name}{path.removeprefix(start)}".split("/"))
 
     def freeze(self, values: Mapping[str, Any]) -> Para:
         """The 1-cell with these parameters fixed to arrays: the 2-cell is a point.
 
         `values` is nested or by path, and may hold a group. Raises `ParameterError` for a wrong shape.
         """
+        names = self.paths
+        index = {p: i for i, p in enumerate(names)}
         fixed: dict[int, Any] = {}
-        for path, value in leaves(values):
-            (i,) = self._group("/".join(path), only=True)
-            fixed[i] = self.entries[i][1].array(value, "/".join(path))
+        for parts, value in leaves(values):
+            path = "/".join(parts)
+            i = index[path] if path in index else self._group(path, names, only=True)[0]
+            fixed[i] = self.entries[i][1].array(value, path)
         base = type(self.arrow)
         parts = [base.point(fixed[i]) if i in fixed else base.id(ty) for i, ty in enumerate(self.weight)]
         kept = [e for i, e in enumerate(self.entries) if i not in fixed]
@@ -249,8 +272,8 @@ class Para:
         missing = [p for p, (_, q) in zip(self.paths, self.entries, strict=True) if q.init is None]
         if missing:
             raise ParameterError(f"no initializer for {', '.join(missing)}: give one to Param(ty, init=...)")
-        if isinstance(key, int):
-            key = jax.random.key(key)
+        if getattr(key, "shape", ()) == () and not str(getattr(key, "dtype", "")).startswith("key<"):
+            key = jax.random.key(operator.index(key))
         keys = [jax.random.fold_in(key, zlib.crc32(p.encode())) for p in self.paths]
         made = [q.make(k, p) for k, p, (_, q) in zip(keys, self.paths, self.entries, strict=True)]
         return self.nest(made)
@@ -281,12 +304,12 @@ class Para:
             raise ParameterError("the parameters do not fit: " + "; ".join(wrong))
         return [given[p] for p, _ in self.entries]
 
-    def _group(self, path: str, only: bool = False) -> list[int]:
+    def _group(self, path: str, names: Sequence[str], only: bool = False) -> list[int]:
         """The places of the parameters at or below a path (`only` at it)."""
-        found = [i for i, p in enumerate(self.paths) if p == path or (not only and p.startswith(f"{path}/"))]
+        found = [i for i, p in enumerate(names) if p == path or (not only and p.startswith(f"{path}/"))]
         if not found:
-            below = [p for p in self.paths if p.startswith(f"{path}/")]
-            hint = f"{path!r} is a group of {len(below)}" if below else f"there are {', '.join(self.paths) or 'none'}"
+            below = [p for p in names if p.startswith(f"{path}/")]
+            hint = f"{path!r} is a group of {len(below)}" if below else f"there are {', '.join(names) or 'none'}"
             raise PathError(f"no parameter {path!r}; {hint}")
         return found
 

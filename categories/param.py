@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import ParameterError
 
-__all__ = ["Entry", "Given", "Init", "Param", "Path", "joined", "leaves", "refuse_clashes"]
+__all__ = ["Entry", "Given", "Init", "Param", "Path", "joined", "leaves", "refuse_clashes", "refuse_others"]
 
 Path = tuple[str, ...]
 Entry = tuple[Path, "Param"]
@@ -154,6 +154,13 @@ def leaves(tree: Mapping[str, Any], above: Path = ()) -> list[tuple[Path, Any]]:
         path = (*above, *str(key).split("/"))
         found += leaves(value, path) if isinstance(value, Mapping) else [(path, value)]
     return found
+
+
+def refuse_others(entries: Sequence[Entry]) -> None:
+    """Raise `ParameterError` unless every entry is a path with a `Param`."""
+    wrong = [f"{'/'.join(p)} is {q!r}" for p, q in entries if not isinstance(q, Param)]
+    if wrong:
+        raise ParameterError(f"parameters are Params, such as Param(R(3), 'zeros'): {'; '.join(wrong)}")
 
 
 def refuse_clashes(paths: Sequence[Path]) -> None:

@@ -82,8 +82,13 @@ class Box(FreeBox, Diagram):
     def bodies(self) -> dict[str, Diagram]:
         """The diagrams inside by label: the definition, and the bodies of scan, while, cond and their like."""
         found = {} if self.definition is None else {"": self.definition}
+
+        def note(label: str, body: Body) -> Body:
+            found[label] = body.diagram
+            return body
+
         for key, value in self.params.items():
-            _map_bodies(key, value, lambda label, body: found.setdefault(label, body.diagram) and body)
+            _map_bodies(key, value, note)
         return found
 
     def with_bodies(self, changed: Mapping[str, Diagram]) -> Box:

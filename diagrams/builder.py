@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +61,10 @@ class _Sketch:
         whole = Graph(dom, cod, graph.table, graph.ops, renumber(graph.inputs), renumber(graph.outputs))
         arrow = Diagram.of_graph(whole)
         return Para(arrow, entries) if entries else arrow
+
+
+# The diagram under construction, for boxes without inputs, which no wire leads to it.
+_current: ContextVar[_Sketch | None] = ContextVar("_current", default=None)
 
 
 class Var:
@@ -183,7 +188,8 @@ def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> An
     """Read `wires` into a diagram; gives one wire, or a tuple of them. Called by `d(x, y)`."""
     flat = _flat(wires)
     name = d.name if isinstance(d, Box) else "the diagram"
-    if not flat:
+    at_hand = _current.get()
+    if not flat and at_hand is None:
         raise CompositionError(f"{name} was called without wires: call it inside @diagram, on wires of that function")
     for v in flat:
         if not isinstance(v, Var):
@@ -191,7 +197,7 @@ def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> An
                 f"{name} was called on {_kind(v)}: diagrams are called on wires inside @diagram; "
                 "to compute with arrays write to_jax(d)(...) or compile(d)(...), with the parameters first"
             )
-    sketch: _Sketch = flat[0].sketch
+    sketch: Any = flat[0].sketch if flat else at_hand
     strangers = [v for v in flat if v.sketch is not sketch]
     if strangers or not sketch.open:
         raise CompositionError(f"{name} was called on a wire of another diagram: wires live in one @diagram function")
@@ -235,6 +241,7 @@ def diagram(dom: Ty, cod: Ty | None = None) -> Callable[[Callable[..., Any]], An
     def decorate(function: Callable[..., Any]) -> Any:
         name = function.__name__
         sketch = _Sketch(name, dom)
+        token = _current.set(sketch)
         try:
             result = function(*[Var(sketch, i, w) for i, w in enumerate(dom.inside)])
         except TypeError as error:
@@ -244,6 +251,8 @@ def diagram(dom: Ty, cod: Ty | None = None) -> Callable[[Callable[..., Any]], An
                 f"{name} applied a function to a wire as if it were an array; write x.apply(jnp.tanh), or "
                 f"from_jax(jnp.tanh, x.ty)(x): {error}"
             ) from error
+        finally:
+            _current.reset(token)
         if result is None:
             raise CompositionError(f"{name} returned nothing: return its output wires, or () for no outputs")
         outs = _flat(result)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +89,13 @@ class Graph:
         """How often each wire is read, the codomain included."""
         n = self.n_wires
         return np.bincount(self.inputs, minlength=n) + np.bincount(self.outputs, minlength=n)
+
+    def last_reads(self) -> list[int]:
+        """For each wire the place in `inputs` where it is read last; past the end for wires of the codomain."""
+        last = np.zeros(self.n_wires, dtype=np.int64)
+        last[self.inputs] = np.arange(len(self.inputs))  # the last assignment of an index stands
+        last[self.outputs] = len(self.inputs)
+        return last.tolist()
 
     def names(self) -> list[str]:
         """A unique name for every node: that of its box, with `_1`, `_2` ... for the second, third ... use."""
@@ -221,16 +228,21 @@ def interpret(graph: Graph, rule: Callable[..., Sequence[Value]], values: Sequen
     """
     if len(values) != len(graph.dom):
         raise CompositionError(f"{len(values)} values for the {len(graph.dom)} inputs {graph.dom}")
-    env = list(values)
+    env: list[Any] = list(values)
     read, at = graph.inputs.tolist(), 0
+    last = graph.last_reads()
     table = graph.table
     for op in graph.ops.tolist():
         box = table[op]
         n = box.n_in
-        made = rule(box, *[env[i] for i in read[at : at + n]])
+        inputs = read[at : at + n]
+        made = rule(box, *[env[i] for i in inputs])
         if len(made) != box.n_out:
             raise CompositionError(f"the rule for {box.name} gave {len(made)} values for the outputs {box.cod}")
         env.extend(made)
+        for i in inputs:
+            if last[i] < at + n:
+                env[i] = None  # nothing reads it again: large arrays need not wait for the end
         at += n
     return [env[i] for i in graph.outputs.tolist()]
 

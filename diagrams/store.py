@@ -1,7 +1,7 @@
 """Saving: a documented JSON form, written atomically, read back with its reasons when it cannot be.
 
     {"format": "paralens", "version": 1, "kind": "diagram" or "para",
-     "written_by": {"paralens": ..., "jax": ...}, "digest": sha256 of the content,
+     "written_by": {"jax": its version}, "digest": sha256 of version, kind and content,
      "content": {
        "wires":    [[shape, dtype], ...]            the distinct wires; types are lists of places in it
        "boxes":    [{"name", "op", "dom", "cod", "params", "definition"}, ...]
@@ -10,7 +10,7 @@
        "root":     place of the diagram that was saved
        "params":   [{"path", "init"}, ...]          of a para: the names of its last inputs}}
 
-Parameters of boxes are written by `diagrams.params.encode`. Nothing is executed by loading: classes
+Parameters of boxes are written by `diagrams.codec.encode`. Nothing is executed by loading: classes
 are looked up among the public ones of `jax.lax`, primitives by name when the diagram is run.
 The size of a file and the time to write it are linear in the number of boxes.
 
@@ -36,7 +36,7 @@ from ..categories.param import Given, Init, Param
 from .box import Box
 from .codec import decode, encode
 from .graph import Graph
-from .params import KEPT, Constant, Rule
+from .params import Constant, Rule, canonical
 from .syntax import Diagram, require
 from .types import Ty, Wire, wire
 
@@ -60,16 +60,15 @@ def save(d: Diagram | Para, path: str | os.PathLike[str]) -> None:
         content["params"] = [{"path": list(p), "init": _write_init(p, q)} for p, q in d.entries]
     root = writer.diagram(d.arrow if isinstance(d, Para) else d)
     content |= {"root": root, **writer.tables()}
+    kind = "para" if isinstance(d, Para) else "diagram"
+    head = {"format": "paralens", "version": VERSION, "kind": kind, "written_by": {"jax": jax.__version__}}
     text = json.dumps(content, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    head = {
-        "format": "paralens",
-        "version": VERSION,
-        "kind": "para" if isinstance(d, Para) else "diagram",
-        "written_by": {"jax": jax.__version__},
-        "digest": digest,
-    }
+    head["digest"] = _digest(kind, text)
     write_atomically(path, (json.dumps(head)[:-1] + ', "content": ' + text + "}\n").encode())
+
+
+def _digest(kind: Any, text: str) -> str:
+    return hashlib.sha256(f"{VERSION};{kind};{text}".encode()).hexdigest()
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -82,16 +81,16 @@ def load(path: str | os.PathLike[str]) -> Any:
         data = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FileError(f"{path} is corrupt: not JSON ({error})") from error
     if not isinstance(data, dict) or data.get("format") != "paralens":
         raise FileError(f"{path} is not a Paralens file: it has no 'format': 'paralens'")
     version = data.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise FileError(f"{path} has version {version!r} and this Paralens reads up to {VERSION}: upgrade to open it")
     content: Any = data.get("content")
     text = json.dumps(content, separators=(",", ":"))
-    if hashlib.sha256(text.encode()).hexdigest() != data.get("digest"):
+    if _digest(data.get("kind"), text) != data.get("digest"):
         raise FileError(f"{path} is corrupt: its content does not have the digest that it states")
     try:
         reader = _Reader(content)
@@ -194,7 +193,8 @@ class _Writer:
     def rule(self, rule: Rule) -> int:
         place, new = self.place("rule", rule, self.rules)
         if new:
-            inside = self.diagram(rule.diagram) if rule.depth < KEPT else None
+            known = rule.known()
+            inside = None if known is None else self.diagram(known)
             self.rules[place] = {"diagram": inside, "depth": rule.depth, "label": rule.label}
         return place
 
@@ -271,7 +271,12 @@ def _write_init(path: tuple[str, ...], param: Param) -> Any:
             f"cannot save parameter {'/'.join(path)}: its initializer {param.init!r} is a function; "
             "name one of jax.nn.initializers with Init(name, options)"
         )
-    return {"name": param.init.name, "options": {k: encode(v) for k, v in param.init.options.items()}}
+
+    def refuse(v: Any) -> Any:
+        raise FileError(f"cannot save parameter {'/'.join(path)}: its initializer {param.init!r} holds {v!r}")
+
+    options = {k: encode(canonical(v), opaque=refuse) for k, v in param.init.options.items()}
+    return {"name": param.init.name, "options": options}
 
 
 def _read_param(w: Wire, init: Any) -> Param:

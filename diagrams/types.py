@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import chain
 from math import prod
 from typing import Any, overload
 
@@ -104,7 +105,10 @@ def _itemsize(dtype: str) -> int:
     import ml_dtypes  # registers bfloat16 and the float8 family with numpy; a dependency of jax
 
     try:
-        return np.dtype(getattr(ml_dtypes, dtype, dtype)).itemsize
+        found = np.dtype(getattr(ml_dtypes, dtype, dtype))
+        if str(found) != dtype:
+            raise TypeError
+        return found.itemsize
     except TypeError:
         raise CompositionError(f"no wire can carry the dtype {dtype!r}: JAX has no dtype of that name") from None
 
@@ -155,12 +159,9 @@ class Ty(FreeTy):
 
     def tensor(self, *others: FreeTy) -> Ty:
         """This type beside the others; `@` is the same."""
-        inside = self.inside
-        for other in others:
-            if not isinstance(other, FreeTy):
-                return NotImplemented
-            inside += other.inside
-        return Ty.of(inside)
+        if not all(isinstance(other, FreeTy) for other in others):
+            return NotImplemented
+        return Ty.of(chain(self.inside, *(other.inside for other in others)))
 
     def __matmul__(self, other: Any) -> Any:
         # a type beside a diagram is DisCoPy's whiskering: the diagram's reflected operator handles it
@@ -223,6 +224,8 @@ def _typed(kind: str, dims: tuple[Any, ...], dtype: Any) -> Ty:
 
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype given as a string, a numpy or JAX dtype, or a scalar class such as `jnp.float32`."""
+    if dtype is None:
+        raise CompositionError("a wire has a dtype, and got None")
     return dtype if isinstance(dtype, str) else _dtype_name(dtype)
 
 

@@ -12,6 +12,7 @@ composition, and running it is running the diagram on each example (tests/functo
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -45,7 +46,11 @@ def batch(d: D, n: int, *, data: int | None = None) -> D:
     so many inputs are batched and the others are shared too, such as the key of a dropout. Raises
     `CompositionError` for an `n` or `data` out of range.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    for name, number in (("n", n), ("data", 0 if data is None else data)):
+        if isinstance(number, bool) or not hasattr(number, "__index__"):
+            raise CompositionError(f"a batch has a positive number of examples, and {name} is no {number!r}")
+    n, data = operator.index(n), data if data is None else operator.index(data)
+    if n < 1:
         raise CompositionError(f"a batch has a positive number of examples, not {n!r}")
     require(d, "batch")
     most = len(d.dom)

@@ -1,16 +1,19 @@
 """JAX's primitives by name.
 
 A box holds the name of its primitive, so that it can be compared, saved and loaded. The name is
-resolved in the public list of `jax.extend.core.primitives`, and for primitives outside of that list
-(those of other packages) among the ones that `from_jax` has met in this process.
+resolved in the public list of `jax.extend.core.primitives`, among the primitives that `from_jax` has
+met in this process, and among those that a few public functions use which the list leaves out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+import jax
 import jax.extend.core.primitives as public
+import jax.numpy as jnp
 
 from ...categories.errors import NoMeaningError
 
@@ -28,7 +31,7 @@ def remember(p: Any) -> None:
 
 def primitive(name: str) -> Any:
     """The primitive of this name; raises `NoMeaningError` for one that this process has not met."""
-    found = _met.get(name) or _public().get(name)
+    found = _met.get(name) or _public().get(name) or _unlisted().get(name)
     if found is None:
         raise NoMeaningError(
             f"no primitive is named {name!r} here: import the package that defines it and trace it once with from_jax"
@@ -40,3 +43,49 @@ def primitive(name: str) -> Any:
 def _public() -> dict[str, Any]:
     every = (getattr(public, name) for name in dir(public) if name.endswith("_p"))
     return {p.name: p for p in every if hasattr(p, "bind")}
+
+
+@lru_cache(maxsize=1)
+def _unlisted() -> dict[str, Any]:
+    """The primitives that public functions of JAX use and its public list does not have."""
+    found: dict[str, Any] = {}
+    for use in USES:
+        try:
+            traced = jax.make_jaxpr(use)(jnp.ones((4, 4)))
+        except (AttributeError, TypeError, NotImplementedError):
+            continue  # this version of JAX has no such function
+        found |= {p.name: p for p in _primitives(traced)}
+    return found
+
+
+def _primitives(jaxpr: Any) -> Iterator[Any]:
+    for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+        yield eqn.primitive
+        for value in eqn.params.values():
+            for inner in value if isinstance(value, tuple) else (value,):
+                if hasattr(getattr(inner, "jaxpr", inner), "eqns"):
+                    yield from _primitives(inner)
+
+
+def _branch(x: Any) -> Any:
+    return jax.lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x).sum()
+
+
+USES: tuple[Callable[[Any], Any], ...] = (
+    lambda x: jnp.split(x, 2),
+    lambda x: (jnp.stack([x, x]), jnp.tile(x, (2, 1)), jnp.unstack(x)),
+    lambda x: x.at[jnp.array([0])].subtract(1.0),
+    lambda x: jax.random.uniform(jax.random.PRNGKey(0)),
+    lambda x: jax.random.key_data(jax.random.clone(jax.random.key(0))),
+    lambda x: jax.random.bits(jax.random.key(0, impl="rbg")),
+    lambda x: jax.lax.platform_dependent(x, cpu=jnp.sin, default=jnp.cos),
+    jax.lax.optimization_barrier,
+    jax.scipy.linalg.lu_factor,
+    lambda x: jax.lax.ragged_dot(x, x[None], jnp.array([4])),
+    jax.grad(_branch),
+    jax.jit(jax.hessian(_branch)),
+    lambda x: jax.lax.empty((2,), "float32"),
+    lambda x: jax.grad(lambda y: jax.checkpoint(jnp.sin)(y).sum())(x),
+    lambda x: jax.custom_derivatives.linear_call(lambda r, v: v * r, lambda r, c: c * r, x, x),
+    lambda x: jax.device_put(x),
+)

@@ -95,18 +95,27 @@ def test_tuples_of_wires_are_flattened_and_multiple_outputs_unpack():
         (lambda x: x[0], "write x.apply(lambda a: a[...]) to index R(3)"),
         (lambda x: jnp.tanh(x), "write x.apply(jnp.tanh)"),
         (lambda x: None, "returned nothing: return its output wires"),
-        (lambda x: Diagram.point(1.0)(), "called without wires"),
         (lambda x: x + from_jax(jnp.sum, R(3))(x), "broadcasting is a box"),
         (lambda x: F(x) if x else x, "a wire has no truth value"),
         (lambda x: list(x), "cannot be unpacked"),
         (lambda x: (x, x), "was declared R(3) -> R(3) but returns R(3) @ R(3)"),
-        (lambda x: F(), "f was called without wires"),
+        (lambda x: F(), "f takes 1 wires R(3) and got 0"),
     ],
 )
 def test_mistakes_name_the_box_the_wire_and_the_types(function, text):
     with pytest.raises(CompositionError) as error:
         diagram(R(3), R(3))(function)
     assert text in str(error.value)
+
+
+def test_boxes_without_inputs_are_called_without_wires():
+    @diagram(R(3), R(3))
+    def d(x):
+        return x + Diagram.point(jnp.arange(3.0))()
+
+    np.testing.assert_array_equal(to_jax(d)(jnp.ones(3)), [1.0, 2.0, 3.0])
+    with pytest.raises(CompositionError, match="f was called without wires"):
+        F()
 
 
 def test_wires_live_in_one_diagram():

@@ -103,7 +103,7 @@ def _edit(path, change):
     data = json.loads(path.read_text())
     change(data)
     text = json.dumps(data["content"], separators=(",", ":"))
-    data["digest"] = hashlib.sha256(text.encode()).hexdigest()
+    data["digest"] = hashlib.sha256(f"1;{data['kind']};{text}".encode()).hexdigest()
     path.write_text(json.dumps(data))
 
 
@@ -111,6 +111,8 @@ def _edit(path, change):
     "change, reason",
     [
         (lambda d: d.update(version=99), "has version 99 and this Paralens reads up to 1"),
+        (lambda d: d.update(version=-7), "has version -7"),
+        (lambda d: d.update(version=True), "has version True"),
         (lambda d: d.update(format="other"), "not a Paralens file"),
         (lambda d: d["content"].pop("boxes"), "holds no diagram: KeyError"),
         (lambda d: d["content"]["diagrams"][0].update(inputs=[7, 1]), "reads a wire which no box before it writes"),
@@ -138,6 +140,16 @@ def test_a_truncated_or_altered_file_is_refused(tmp_path):
     path.write_text(whole.replace('"f"', '"h"'))
     with pytest.raises(FileError, match="does not have the digest"):
         load(path)
+    path.write_text(whole.replace('"kind": "diagram"', '"kind": "para"'))
+    with pytest.raises(FileError, match="does not have the digest"):
+        load(path)
+    path.write_text("[" * 100_000)
+    with pytest.raises(FileError, match="corrupt"):
+        load(path)
+    with pytest.raises(FileError, match="cannot read"):
+        load(tmp_path / "nope.json")
+    with pytest.raises(FileError, match="cannot write"):
+        save(Box("f", R(2), R(3)), tmp_path / "no" / "d.json")
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FileError, match="corrupt"):
         load(path)
