@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -19,9 +20,9 @@ from paralens import Para, batch, to_jax
 from . import handwritten, with_paralens
 from .cases import Spec, loss
 
-__all__ = ["BASE", "CONTROL", "Contestant", "agree", "assemble", "step_of", "weights_of"]
+__all__ = ["BASE", "CONTROL", "LIKE", "Contestant", "agree", "assemble", "step_of", "weights_of"]
 
-BASE, CONTROL = "JAX", "JAX again"
+BASE, LIKE, CONTROL = "JAX", "JAX, dict", "JAX again"
 RATE = 0.01
 TOLERANCE = 1e-4
 
@@ -51,12 +52,18 @@ def step_of(forward: Callable[[Any, jax.Array], jax.Array]) -> Callable[..., tup
 
 
 def assemble(spec: Spec) -> list[Contestant]:
-    """All contestants of a case; the hand-written one comes first, and once more at the end as a control."""
+    """All contestants of a case; the hand-written one comes first, and once more at the end as a control.
+
+    In between it stands with its parameters in the nested dict that the diagram takes: what differs
+    there from the first is the price of the container, which is JAX's and not a library's.
+    """
     diagram = batch(with_paralens.MODELS[type(spec)](spec), spec.batch)
     weights = weights_of(diagram)
     written, forward = handwritten.MODELS[type(spec)](spec, weights)
+    shape = partial(jax.tree.unflatten, jax.tree.structure(written))
     return [
         Contestant(BASE, written, forward, jax.tree.leaves),
+        Contestant(LIKE, diagram.nest(weights), lambda p, x: forward(shape(diagram.flat(p)), x), diagram.flat),
         Contestant("Paralens", diagram.nest(weights), to_jax(diagram), diagram.flat),
         _equinox(spec, weights),
         _flax(spec, weights),

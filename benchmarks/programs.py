@@ -28,7 +28,7 @@ from paralens import batch, to_jax
 
 from . import handwritten, with_paralens
 from .cases import Spec
-from .contestants import BASE, Contestant, agree, assemble, step_of
+from .contestants import BASE, LIKE, Contestant, agree, assemble, step_of
 from .timing import Effort, Spread, calls_for, ratio, rounds, seconds
 
 __all__ = ["COUNTS", "TIMES", "measure"]
@@ -65,6 +65,7 @@ def measure(spec: Spec, efforts: dict[str, Effort], say: Say) -> dict[str, Any]:
         "difference": difference,
         "same program": {name: _same(step, programs[BASE][1]) for name, (_, step) in programs.items()},
         "measures": table,
+        "like": {m: _entry(times["Paralens"][i], times[LIKE][i]) for i, m in enumerate(TIMES)},
         "python": {name: _entry(python[i], python[-1]) for i, name in enumerate(PYTHON)},
     }
 
