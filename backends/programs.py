@@ -86,9 +86,10 @@ def _fit(dom: Ty, values: Sequence[Any]) -> None:
         elif tuple(shape) != w.shape:
             batch = "; batch(model, n) takes n examples" if tuple(shape)[1:] == w.shape else ""
             wrong.append(f"wire {i} takes {w} and got an array of shape {tuple(shape)}{batch}")
-        elif (dtype is not None and _narrowed(dtype) != w.dtype) or (scalar and w.kind == "Key"):
+        elif (scalar and type(v) not in NUMBERS[w.kind]) or (dtype is not None and _narrowed(dtype) != w.dtype):
             key = ": a key is made by jax.random.key(0)" if w.kind == "Key" else ""
-            wrong.append(f"wire {i} takes {w} and got dtype {dtype or 'of a number'}{key}")
+            got = f"the {type(v).__name__} {v}" if scalar else f"dtype {_narrowed(dtype)}"
+            wrong.append(f"wire {i} takes {w} and got {got}{key}")
     if wrong:
         raise InputError("; ".join(wrong))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-CONTESTANTS = {"JAX", "Paralens", "Equinox", "Flax NNX", "JAX again"}
+CONTESTANTS = {"JAX", "Paralens", "Equinox", "Flax NNX", "JAX again", "JAX, dict"}
 MEASURES = {"trace and lower", "compile", "forward", "step", "flops", "bytes", "temporary"}
 STAGES = {"compose", "flatten", "hash", "interpret", "save", "load"}
 FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"

@@ -30,7 +30,7 @@ from ..graph import Builder
 from ..params import Body, canonical
 from ..syntax import Diagram
 from ..types import Ty
-from .arrays import aval, constant, wire_of
+from .arrays import FLOAT0, aval, constant, wire_of
 from .primitives import remember
 from .rules import Enclosing, custom
 
@@ -175,6 +175,8 @@ class _Reader:
         return self.bodies[id(jaxpr)][1]
 
     def equation(self, eqn: Any) -> None:
+        if eqn.outvars and all(getattr(v.aval, "dtype", None) == FLOAT0 for v in eqn.outvars):
+            return  # an empty tangent, which carries nothing
         name = eqn.primitive.name
         effects = [e for e in eqn.effects if type(e).__name__ not in HARMLESS]
         if effects:

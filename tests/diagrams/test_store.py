@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -153,3 +155,32 @@ def test_a_truncated_or_altered_file_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(FileError, match="corrupt"):
         load(path)
+
+
+@pytest.mark.slow
+def test_saved_functions_run_in_a_new_process(tmp_path):
+    """A file names primitives; another process must find all of them."""
+    expected = {}
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        for i, (name, (f, *args)) in enumerate({**FUNCTIONS, **RARE}.items()):
+            d = from_jax(f, *args)
+            leaves = jax.tree.leaves(args)
+            if any(jax.dtypes.issubdtype(getattr(x, "dtype", np.float32), jax.dtypes.prng_key) for x in leaves):
+                continue
+            try:
+                save(d, tmp_path / f"{i}.json")
+            except FileError:
+                continue
+            np.savez(tmp_path / f"{i}.npz", **{f"x{k}": np.asarray(x) for k, x in enumerate(leaves)})
+            expected[i] = name
+    code = (
+        "import jax, jax.numpy as jnp, numpy as np; from paralens import load, to_jax\n"
+        f"for i in {list(expected)}:\n"
+        "    d, z = load(f'{i}.json'), np.load(f'{i}.npz')\n"
+        "    xs = [jnp.asarray(z[f'x{k}'], w.dtype) for k, w in enumerate(d.dom.inside)]\n"
+        "    jax.make_jaxpr(to_jax(d))(*xs)\n"
+        "    print(i)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    done = [int(line) for line in run.stdout.split()]
+    assert done == list(expected), (expected.get(list(expected)[len(done)]), run.stderr[-2000:])
