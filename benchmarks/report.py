@@ -41,11 +41,12 @@ last column is the hand-written program a second time: how far its ratio is from
 machine, and no smaller difference means anything. *Trace and lower* and *compile* are of the training
 step with JAX's caches empty. FLOPs, bytes accessed and temporary memory are XLA's own analyses of the
 compiled step; they have no noise. *JAX, dict* is the hand-written program with its parameters in the
-nested dict that the other libraries' users have too, instead of a list of tuples: the order in which the
-same arrays come to the same instructions moves the time of a step with hundreds of arrays by some per
-cent. The budget of a step's time compares the diagram with that one, like with like; the table below it
-compares everything with the list of tuples. *Same program* says whether XLA's optimized instructions are those of
-the hand-written step, in any order: then every difference of their step times is noise. Garbage collection
+nested dict that the other libraries' users have too, instead of a list of tuples. Where the two are the
+same program and their times differ, the container is what differs: hundreds of arrays come in another order,
+and a dict is taken apart more slowly. The budget of a step's time compares the diagram with that one, like
+with like; the tables below compare everything with the list of tuples. *Same program* says whether XLA's
+optimized instructions are those of the hand-written step, in any order: then step times differ by the
+container and by noise alone. Garbage collection
 is off while a clock runs."""
 
 
