@@ -209,14 +209,7 @@ def _layer(build: Builder, current: list[int], at: int, layer: Layer) -> None:
 
 def splice(build: Builder, graph: Graph, inputs: Sequence[int]) -> list[int]:
     """Copy `graph` into the graph under construction, reading `inputs`; gives the wires of its codomain."""
-    env = list(inputs)
-    read, at = graph.inputs.tolist(), 0
-    table = graph.table
-    for op in graph.ops.tolist():
-        box = table[op]
-        env.extend(build.add(box, [env[i] for i in read[at : at + box.n_in]]))
-        at += box.n_in
-    return [env[i] for i in graph.outputs.tolist()]
+    return interpret(graph, lambda box, *wires: build.add(box, wires), inputs)
 
 
 def interpret(graph: Graph, rule: Callable[..., Sequence[Value]], values: Sequence[Value]) -> list[Value]:

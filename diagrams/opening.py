@@ -26,7 +26,7 @@ __all__ = ["box_at", "opened"]
 
 def box_at(d: Diagram, path: str) -> Box:
     """The box that a path names; raises `PathError` with the names that there are at that level."""
-    parts = path.split("/")
+    parts = tuple(path.split("/"))
     here, done = d, ""
     while True:
         names = here.graph.names()
@@ -38,10 +38,8 @@ def box_at(d: Diagram, path: str) -> Box:
         parts = parts[1:]
         if not parts:
             return box
-        label = parts[0] if parts[0] in box.bodies and parts[0] else ""
-        if label not in box.bodies:
-            raise PathError(f"{done} is a {box.name} box without a definition: there is no {'/'.join(parts)} in it")
-        here, parts = box.bodies[label], parts[1:] if label else parts
+        label, parts = _into(box, parts, done)
+        here = box.bodies[label]
         if not parts:
             return here.boxed(label)
 
@@ -99,14 +97,21 @@ def _within(box: Box, paths: Sequence[tuple[str, ...]], above: str) -> Box:
     bodies = box.bodies
     by_label: dict[str, list[tuple[str, ...]]] = {}
     for path in paths:
-        label = path[0] if path[0] in bodies and path[0] else ""
-        if label not in bodies:
-            raise PathError(f"{above} is a {box.name} box without a definition: there is no {'/'.join(path)} in it")
-        if label and len(path) == 1:
+        label, rest = _into(box, path, above)
+        if not rest:
             raise PathError(f"{above}/{label} is what is inside of {box.name}, not a box: name a box in it")
-        by_label.setdefault(label, []).append(path[1:] if label else path)
+        by_label.setdefault(label, []).append(rest)
     changed = {label: _opened(bodies[label], ps, f"{above}/{label}".strip("/")) for label, ps in by_label.items()}
     return box.with_bodies(changed)
+
+
+def _into(box: Box, path: tuple[str, ...], above: str) -> tuple[str, tuple[str, ...]]:
+    """The label of the body that a path below a box goes into, and the rest of the path; no label is the definition."""
+    bodies = box.bodies
+    label = path[0] if path[0] in bodies else ""
+    if label not in bodies:
+        raise PathError(f"{above} is a {box.name} box without a definition: there is no {'/'.join(path)} in it")
+    return label, path[1:] if label else path
 
 
 def _closed(path: str, box: Box) -> str:

@@ -152,9 +152,10 @@ class _Reader:
         if not hasattr(atom, "val"):
             return self.env[atom]
         value = np.asarray(atom.val, dtype=atom.aval.dtype)
-        key = (value.tobytes(), str(value.dtype), bool(atom.aval.weak_type))
+        weak = bool(atom.aval.weak_type)
+        key = (value.tobytes(), str(value.dtype), value.shape, weak)
         if key not in self.literals:
-            self.literals[key] = self.constant(value, key[2])
+            self.literals[key] = self.constant(value, weak)
         return self.literals[key]
 
     def constant(self, value: Any, weak: bool = False) -> int:

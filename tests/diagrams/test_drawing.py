@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import box, boxes, texts
 
 from paralens import Box, Diagram, Para, Param, R, Ty, Z, diagram, from_jax
 from paralens.categories.errors import FileError, PathError
@@ -22,19 +23,6 @@ UNIT = Ty()
 
 def parsed(picture):
     return ElementTree.fromstring(picture.svg)
-
-
-def texts(picture):
-    return [s.text for s in picture.shapes if isinstance(s, Text)]
-
-
-def boxes(picture):
-    """The shapes of boxes, open ones too: those that say what they are when pointed at."""
-    return [s for s in picture.shapes if isinstance(s, (Rect, Circle)) and s.tip]
-
-
-def box(picture, path):
-    return next(s for s in boxes(picture) if s.tip.split(" : ")[0] == path)
 
 
 def linear(name="dense", n=8):

@@ -3,24 +3,12 @@
 from itertools import pairwise
 
 import pytest
+from pictures import box, boxes, texts
 
 from paralens import Box, Diagram, Para, Param, R, from_jax
 from paralens.diagrams.drawing import draw
-from paralens.diagrams.drawing.picture import Circle, Curve, Rect, Text
+from paralens.diagrams.drawing.picture import Circle, Curve, Text
 from paralens.diagrams.drawing.style import PARAMETER, measure
-
-
-def texts(picture):
-    return [s.text for s in picture.shapes if isinstance(s, Text)]
-
-
-def boxes(picture):
-    """The shapes of boxes, open ones too: those that say what they are when pointed at."""
-    return [s for s in picture.shapes if isinstance(s, (Rect, Circle)) and s.tip]
-
-
-def box(picture, path):
-    return next(s for s in boxes(picture) if s.tip.split(" : ")[0] == path)
 
 
 def looks(picture, *names):
