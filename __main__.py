@@ -19,7 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     demo.add_argument("--out", type=Path, default=Path("out"), help="folder of the pictures (default: out)")
     demo.add_argument("--epochs", type=int, default=20, help="passes over the training data (default: 20)")
     demo.add_argument("--seed", type=int, default=0, help="seed of the parameters and the shuffling (default: 0)")
+    commands.add_parser("coverage", help="list every primitive of the installed JAX and how it is differentiated")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "coverage":
+        from .functors import coverage
+
+        print(coverage())
+        return 0
 
     from .backends.demo import run
 

@@ -7,22 +7,25 @@ at as a table and as a picture, differentiated, compiled by XLA and trained; not
 from __future__ import annotations
 
 import time
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..categories.para import Para
-from ..diagrams import R, Z, diagram, from_jax, nn
+from ..diagrams import R, Z, losses, nn, optimizers
 from ..diagrams.drawing import draw
 from ..functors.batching import batch
+from ..functors.derivatives.derivative import reverse
+from ..functors.derivatives.smooth import handling
+from ..functors.learning import Learner, State
 from ..functors.summaries import summary
 from .programs import compile, to_jax
 
-__all__ = ["classifier", "digits", "run", "with_loss"]
+__all__ = ["classifier", "digits", "run", "trainer"]
 
 BATCH = 64
 GOAL = 0.97
@@ -42,21 +45,10 @@ def classifier() -> Para:
     return features.named("features") >> head.named("head")
 
 
-def with_loss(model: Para, n: int) -> Para:
-    """The model on `n` images, followed by the mean cross entropy: images and labels in, a number out."""
-
-    def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)
-        return -chosen.mean()
-
-    batched = batch(model, n)
-    loss = from_jax(cross_entropy, batched.cod, Z(n)).boxed("cross_entropy")
-
-    @diagram(batched.dom @ Z(n), R())
-    def objective(images: Any, labels: Any) -> Any:
-        return loss(batched(images), labels)
-
-    return objective
+def trainer(model: Para, steps: int) -> Learner:
+    """Model, loss, rate and optimizer as one diagram."""
+    loss = losses.softmax_cross_entropy(10, labels="integer")
+    return Learner(model, loss, optimizers.adam(optimizers.schedules.cosine_decay(3e-3, steps)))
 
 
 def digits(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -76,38 +68,38 @@ def run(out: Path, *, epochs: int = 20, seed: int = 0) -> int:
     """Tell the whole story on the terminal; gives 0 if the accuracy on held-out images reaches 97 %."""
     from rich.console import Console
 
-    missing = [name for name in ("optax", "sklearn") if find_spec(name) is None]
-    if missing:
-        print(f"The demo needs {' and '.join(missing)}: pip install 'paralens[demo]', or '.[demo]' in a clone")
+    if find_spec("sklearn") is None:
+        print("The demo needs sklearn: pip install 'paralens[demo]', or '.[demo]' in a clone")
         return 2
-    import optax
 
     console = Console(soft_wrap=True)
     started = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
+    images, labels, test_images, test_labels = digits(seed)
+    per_epoch = len(labels) // BATCH
 
     console.rule("1. compose")
     model = classifier()
+    learner = trainer(model, epochs * per_epoch)
     console.print(f"A model is a string diagram: {model!r}")
     console.print(summary(model, depth=2))
 
     console.rule("2. draw")
-    pictures = _draw(model, out)
+    pictures = _draw(model, learner, out)
     for path, what in pictures:
         console.print(f"  {path}  {what}", highlight=False)
 
     console.rule("3. differentiate and compile")
-    params = model.init(seed)
-    optimizer = optax.adam(optax.cosine_decay_schedule(3e-3, epochs * 22))
-    step, gradient = _step(with_loss(model, BATCH), optimizer)
-    images, labels, test_images, test_labels = digits(seed)
-    _show_gradient(console, gradient(params, images[:BATCH], labels[:BATCH])[1], model)
+    state = learner.init(seed)
+    console.print(f"The gradient is a diagram too, the functor reverse applied to the model: {reverse(model)!r}")
+    console.print(f"  {_provenance(model)}", highlight=False)
+    _show_gradient(console, model, state.params, images[0], labels[0])
     predict = compile(batch(model, len(test_labels)))
     console.print(f"XLA counts {predict.cost()['flops'] / len(test_labels):,.0f} FLOPs an image to predict.")
 
     console.rule("4. train")
-    params = _train(console, step, params, optimizer.init(params), images, labels, epochs, seed)
-    accuracy = float((predict(params, test_images).argmax(1) == test_labels).mean())
+    state = _train(console, learner, state, images, labels, epochs, seed)
+    accuracy = float((predict(state.params, test_images).argmax(1) == test_labels).mean())
     seconds = time.perf_counter() - started
     console.rule("done")
     console.print(
@@ -117,12 +109,12 @@ def run(out: Path, *, epochs: int = 20, seed: int = 0) -> int:
     return 0 if accuracy >= GOAL else 1
 
 
-def _draw(model: Para, out: Path) -> list[tuple[Path, str]]:
-    loss = with_loss(model, BATCH)
+def _draw(model: Para, learner: Learner, out: Path) -> list[tuple[Path, str]]:
     drawn = {
         "digits": (draw(model), "the model, boxes closed"),
         "digits_open": (draw(model, open=("features", "head")), "with both boxes opened"),
-        "digits_loss": (draw(loss), "the batched model with its loss"),
+        "digits_backward": (draw(reverse(model.open("features", "head"))), "its reverse derivative"),
+        "digits_learner": (draw(learner.para), "the training step: model, loss, rate and optimizer"),
     }
     pictures = []
     for name, (picture, what) in drawn.items():
@@ -132,44 +124,39 @@ def _draw(model: Para, out: Path) -> list[tuple[Path, str]]:
     return pictures
 
 
-def _step(objective: Para, optimizer: Any) -> tuple[Any, Any]:
-    """One step of training as a compiled function, and the gradient that it follows."""
-    import optax
-
-    gradient = jax.value_and_grad(to_jax(objective))
-
-    @jax.jit
-    def step(params: Any, state: Any, images: jax.Array, labels: jax.Array) -> tuple[Any, Any, jax.Array]:
-        loss, grads = gradient(params, images, labels)
-        updates, state = optimizer.update(grads, state, params)
-        return optax.apply_updates(params, updates), state, loss
-
-    return step, jax.jit(gradient)
+def _provenance(model: Para) -> str:
+    """By which rules the boxes of a model were differentiated, all boxes open."""
+    kinds = Counter(handling(box.op) for box in model.arrow.open(depth=99).boxes if box.op != "constant")
+    shown = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common() if kind not in ("nested", "oracle"))
+    return f"Its {kinds.total()} generators have written rules ({shown}), {kinds['oracle']} were taken from JAX."
 
 
-def _show_gradient(console: Any, grads: Any, model: Para) -> None:
-    flat = model.flat(grads)
+def _show_gradient(console: Any, model: Para, params: Any, image: np.ndarray, label: int) -> None:
+    """The norms of the gradient by path, for one image at the start."""
+    objective = model @ Z() >> losses.softmax_cross_entropy(10, labels="integer")
+    gradient = to_jax(reverse(objective, wrt=model.paths))
+    flat = gradient(params, image, label, 1.0)
     size = ", ".join(f"{p} {float(jnp.linalg.norm(g)):.3f}" for p, g in zip(model.paths, flat, strict=True))
-    console.print("The gradient (jax.grad of the diagram's function), by path, as norms at the start:")
+    console.print("The gradient of the loss of the first image, by path, as norms at the start:")
     console.print(f"  {size}", highlight=False)
 
 
 def _train(
-    console: Any, step: Any, params: Any, state: Any, images: np.ndarray, labels: np.ndarray, epochs: int, seed: int
-) -> Any:
+    console: Any, learner: Learner, state: State, images: np.ndarray, labels: np.ndarray, epochs: int, seed: int
+) -> State:
+    """The compiled step of the learner over shuffled batches."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     rng = np.random.default_rng(seed)
-    per_epoch = len(labels) // BATCH
+    step, n = compile(learner), len(labels) // BATCH
     columns = (TextColumn("epoch {task.fields[epoch]:>2}"), BarColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
     with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("training", total=epochs * per_epoch, epoch=0, loss=float("nan"))
+        task = progress.add_task("training", total=epochs * n, epoch=0, loss=float("nan"))
         for epoch in range(1, epochs + 1):
-            losses = []
-            order = rng.permutation(len(labels))[: per_epoch * BATCH].reshape(per_epoch, BATCH)
-            for rows in order:
-                params, state, loss = step(params, state, images[rows], labels[rows])
-                losses.append(loss)
+            found = []
+            for rows in rng.permutation(len(labels))[: n * BATCH].reshape(n, BATCH):
+                state, loss = step(state, images[rows], labels[rows])
+                found.append(loss)
                 progress.advance(task)
-            progress.update(task, epoch=epoch, loss=float(np.mean(losses)))
-    return params
+            progress.update(task, epoch=epoch, loss=float(np.mean(found)))
+    return state

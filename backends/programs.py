@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 import jax
 from jax.core import Tracer
@@ -24,6 +24,10 @@ from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.arrays import aval
 from ..diagrams.tracing.emit import evaluate
 from ..diagrams.types import Ty, Wire, dtype_name
+from ..functors.learning import Learner
+
+if TYPE_CHECKING:
+    from .training import CompiledLearner
 
 __all__ = ["Compiled", "compile", "export", "to_jax"]
 
@@ -100,13 +104,31 @@ def _narrowed(dtype: Any) -> str:
     return name if name.startswith("key<") else str(jax.dtypes.canonicalize_dtype(name))
 
 
-def compile(d: Diagram | Para, *, donate: Sequence[int] = (), options: dict[str, Any] | None = None) -> Compiled:
+@overload
+def compile(
+    d: Learner, *, donate: Sequence[int] | None = None, options: dict[str, Any] | None = None
+) -> CompiledLearner: ...
+@overload
+def compile(
+    d: Diagram | Para, *, donate: Sequence[int] | None = None, options: dict[str, Any] | None = None
+) -> Compiled: ...
+def compile(
+    d: Diagram | Para | Learner, *, donate: Sequence[int] | None = None, options: dict[str, Any] | None = None
+) -> Compiled | CompiledLearner:
     """The diagram as a compiled program: callable like `to_jax(d)`, with its jaxpr, HLO, cost and memory.
 
     Wires have fixed shapes, so XLA compiles at the first call or inspection, once. `donate` lists
     arguments whose memory may be reused for the result; `options` are XLA's compiler options.
+
+    A `Learner` gives a program `(state, *data) -> (state, loss)` whose state is donated (unless `donate=()`): it is
+    gone after the step, which gives the next one. Data with one more axis than its wires are examples, and the step
+    descends along their mean loss.
     """
-    return Compiled(d, tuple(donate), options)
+    if isinstance(d, Learner):
+        from .training import CompiledLearner
+
+        return CompiledLearner(d, (0,) if donate is None else tuple(donate), options)
+    return Compiled(d, () if donate is None else tuple(donate), options)
 
 
 class Compiled:

@@ -2,6 +2,7 @@
 
 from .errors import (
     CompositionError,
+    DerivativeError,
     EffectError,
     FileError,
     InputError,
@@ -10,16 +11,21 @@ from .errors import (
     ParameterError,
     PathError,
 )
+from .lens import Lens, Lenses, Pair
 from .para import Para
 from .param import Init, Param
 
 __all__ = [
     "CompositionError",
+    "DerivativeError",
     "EffectError",
     "FileError",
     "Init",
     "InputError",
+    "Lens",
+    "Lenses",
     "NoMeaningError",
+    "Pair",
     "Para",
     "ParalensError",
     "Param",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "CompositionError",
+    "DerivativeError",
     "EffectError",
     "FileError",
     "InputError",
@@ -40,6 +41,24 @@ class EffectError(ParalensError, ValueError):
 
 class NoMeaningError(ParalensError, LookupError):
     """A functor met a box for which it has no rule, such as an abstract box on the way to JAX."""
+
+
+class DerivativeError(ParalensError, TypeError):
+    """A derivative was asked for that does not exist, such as a cotangent of an integer, or that has no rule.
+
+    `path` leads to the box at fault through the boxes around it.
+    """
+
+    def __init__(self, what: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(what)
+        self.what, self.path = what, path
+
+    def below(self, name: str) -> DerivativeError:
+        """The same error as seen from outside of the box `name`."""
+        return type(self)(self.what, (name, *self.path))
+
+    def __str__(self) -> str:
+        return f"at {'/'.join(self.path)}: {self.what}" if self.path else self.what
 
 
 class PathError(ParalensError, KeyError):

@@ -20,7 +20,7 @@ from typing import Any
 
 from .para import Para
 
-__all__ = ["CARTESIAN", "MONOIDAL", "PARA", "SYMMETRIC", "Law"]
+__all__ = ["CARTESIAN", "COMONOID", "MONOIDAL", "NATURAL", "PARA", "SYMMETRIC", "Law"]
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Law:
     sides: Callable[..., tuple[Any, Any]]
 
     def holds(self, category: Any, *values: Any) -> bool:
-        """Whether both sides are equal for these values of the variables."""
+        """Whether both sides are equal for these values of the variables, by `category.same` if there is one."""
         left, right = self.sides(category, *values)
-        return bool(left == right)
+        same = getattr(category, "same", None)
+        return bool(left == right if same is None else same(left, right))
 
 
 MONOIDAL = (
@@ -101,7 +102,7 @@ SYMMETRIC = (
     ),
 )
 
-CARTESIAN = (
+COMONOID = (
     Law(
         "copy is coassociative",
         "copy ; (copy @ id) = copy ; (id @ copy)",
@@ -124,6 +125,18 @@ CARTESIAN = (
         lambda C, a: (C.copy(a).then(C.swap(a, a)), C.copy(a)),
     ),
     Law(
+        "copying a pair is copying both",
+        "copy(A @ B) = (copy(A) @ copy(B)) ; (A @ swap @ B)",
+        ("A", "B"),
+        lambda C, a, b: (
+            C.copy(a @ b),
+            C.copy(a).tensor(C.copy(b)).then(C.id(a).tensor(C.swap(a, b), C.id(b))),
+        ),
+    ),
+)
+
+NATURAL = (
+    Law(
         "copy is natural",
         "f ; copy = copy ; (f @ f)",
         ("f: A > B",),
@@ -135,16 +148,9 @@ CARTESIAN = (
         ("f: A > B",),
         lambda C, f: (f.then(C.discard(f.cod)), C.discard(f.dom)),
     ),
-    Law(
-        "copying a pair is copying both",
-        "copy(A @ B) = (copy(A) @ copy(B)) ; (A @ swap @ B)",
-        ("A", "B"),
-        lambda C, a, b: (
-            C.copy(a @ b),
-            C.copy(a).tensor(C.copy(b)).then(C.id(a).tensor(C.swap(a, b), C.id(b))),
-        ),
-    ),
 )
+
+CARTESIAN = COMONOID + NATURAL
 
 
 def _middle(C: Any, p: Para, q: Para, r: Para, s: Para) -> Any:

@@ -26,7 +26,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import CompositionError, ParameterError, PathError
-from .param import Entry, joined, leaves, refuse_clashes, refuse_others
+from .param import Entry, joined, leaves, nested, refuse_clashes, refuse_others
 
 __all__ = ["Para"]
 
@@ -50,13 +50,14 @@ class Para:
             raise CompositionError(f"a model is made of diagrams and layers, not of {arrow!r}{hint}")
         entries: tuple[Entry, ...] = tuple(leaves(params) if isinstance(params, Mapping) else params)
         refuse_others(entries)
-        last = arrow.dom.inside[len(arrow.dom) - len(entries) :]
+        # over lenses a wire of the domain is a pair, and the parameter is its value
+        last = [getattr(w, "value", w) for w in arrow.dom[max(0, len(arrow.dom) - len(entries)) :]]
         if len(entries) > len(arrow.dom):
             raise ParameterError(f"{len(entries)} parameters for the {len(arrow.dom)} inputs {arrow.dom}")
         wrong = [
             f"{'/'.join(p)} is {q.ty} but the map takes {w}"
             for (p, q), w in zip(entries, last, strict=True)
-            if q.wire != w
+            if q.ty != w
         ]
         if wrong:
             raise ParameterError(
@@ -280,13 +281,7 @@ class Para:
 
     def nest(self, values: Sequence[Any]) -> dict[str, Any]:
         """One value a parameter, in the order of P, as a nested dict."""
-        root: dict[str, Any] = {}
-        for (path, _), value in zip(self.entries, values, strict=True):
-            here = root
-            for part in path[:-1]:
-                here = here.setdefault(part, {})
-            here[path[-1]] = value
-        return root
+        return nested([path for path, _ in self.entries], values)
 
     def flat(self, tree: Any) -> list[Any]:
         """The values of a nested dict in the order of P.
@@ -303,6 +298,10 @@ class Para:
         if wrong:
             raise ParameterError("the parameters do not fit: " + "; ".join(wrong))
         return [given[p] for p, _ in self.entries]
+
+    def places(self, path: str) -> list[int]:
+        """The numbers of the parameters at or below a path; raises `PathError` if there are none."""
+        return self._group(path, self.paths)
 
     def _group(self, path: str, names: Sequence[str], only: bool = False) -> list[int]:
         """The places of the parameters at or below a path (`only` at it)."""

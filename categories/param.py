@@ -16,7 +16,19 @@ from typing import Any
 
 from .errors import ParameterError
 
-__all__ = ["Entry", "Given", "Init", "Param", "Path", "joined", "leaves", "refuse_clashes", "refuse_others"]
+__all__ = [
+    "Entry",
+    "Given",
+    "Init",
+    "Param",
+    "Path",
+    "Stacked",
+    "joined",
+    "leaves",
+    "nested",
+    "refuse_clashes",
+    "refuse_others",
+]
 
 Path = tuple[str, ...]
 Entry = tuple[Path, "Param"]
@@ -75,7 +87,24 @@ class Given:
         return "given"
 
 
-Initializer = Init | Given | Callable[[Any, tuple[int, ...], Any], Any]
+@dataclass(frozen=True)
+class Stacked:
+    """The initializer of `n` arrays stacked, each begun on its own by `init`."""
+
+    init: Any
+    n: int
+
+    def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        import jax
+        import jax.numpy as jnp
+
+        return jnp.stack([self.init(k, shape[1:], dtype) for k in jax.random.split(key, self.n)])
+
+    def __repr__(self) -> str:
+        return f"{self.init!r}, {self.n} times"
+
+
+Initializer = Init | Stacked | Given | Callable[[Any, tuple[int, ...], Any], Any]
 
 
 class Param:
@@ -154,6 +183,17 @@ def leaves(tree: Mapping[str, Any], above: Path = ()) -> list[tuple[Path, Any]]:
         path = (*above, *str(key).split("/"))
         found += leaves(value, path) if isinstance(value, Mapping) else [(path, value)]
     return found
+
+
+def nested(paths: Sequence[Sequence[str]], values: Sequence[Any]) -> dict[str, Any]:
+    """One value a path, as a nested dict: the inverse of `leaves`."""
+    root: dict[str, Any] = {}
+    for path, value in zip(paths, values, strict=True):
+        here = root
+        for part in path[:-1]:
+            here = here.setdefault(part, {})
+        here[path[-1]] = value
+    return root
 
 
 def refuse_others(entries: Sequence[Entry]) -> None:

@@ -3,8 +3,8 @@
 from .box import Box
 from .builder import Var, diagram
 from .graph import Graph, interpret, normal_form
+from .layers import Copy, Discard, Swap
 from .store import load, save
-from .structure import Copy, Discard, Swap
 from .syntax import Diagram
 from .tracing.jaxpr import from_jax
 from .types import B, C, Key, R, Ty, Wire, Z, wire

@@ -20,7 +20,7 @@ All loops are over arrays; nothing recurses over the depth of a diagram.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..categories.errors import CompositionError
+from .params import derived
 from .types import Ty, Wire
 
 if TYPE_CHECKING:
@@ -77,6 +78,13 @@ class Graph:
             box = self.table[op]
             yield box, tuple(inputs[at : at + box.n_in]), range(fresh, fresh + box.n_out)
             at, fresh = at + box.n_in, fresh + box.n_out
+
+    @property
+    def steps(self) -> Iterable[tuple[Box, tuple[int, ...], range]]:
+        """The nodes; those of a small graph, which is spliced again and again, are listed once."""
+        if len(self.ops) > 64:
+            return self.nodes()
+        return derived(self, "steps", lambda: list(self.nodes()))
 
     def wires(self) -> list[Wire]:
         """The type of every wire, by number."""
@@ -209,7 +217,10 @@ def _layer(build: Builder, current: list[int], at: int, layer: Layer) -> None:
 
 def splice(build: Builder, graph: Graph, inputs: Sequence[int]) -> list[int]:
     """Copy `graph` into the graph under construction, reading `inputs`; gives the wires of its codomain."""
-    return interpret(graph, lambda box, *wires: build.add(box, wires), inputs)
+    env = list(inputs)
+    for box, reads, _ in graph.steps:
+        env.extend(build.add(box, [env[i] for i in reads]))
+    return [env[i] for i in graph.outputs.tolist()]
 
 
 def interpret(graph: Graph, rule: Callable[..., Sequence[Value]], values: Sequence[Value]) -> list[Value]:

@@ -32,7 +32,7 @@ import numpy as np
 
 from ..categories.errors import FileError, ParalensError
 from ..categories.para import Para
-from ..categories.param import Given, Init, Param
+from ..categories.param import Given, Init, Param, Stacked
 from .box import Box
 from .codec import decode, encode
 from .graph import Graph
@@ -57,7 +57,7 @@ def save(d: Diagram | Para, path: str | os.PathLike[str]) -> None:
     writer = _Writer()
     content: dict[str, Any] = {}
     if isinstance(d, Para):
-        content["params"] = [{"path": list(p), "init": _write_init(p, q)} for p, q in d.entries]
+        content["params"] = [{"path": list(p), "init": _write_init(p, q.init)} for p, q in d.entries]
     root = writer.diagram(d.arrow if isinstance(d, Para) else d)
     content |= {"root": root, **writer.tables()}
     kind = "para" if isinstance(d, Para) else "diagram"
@@ -99,7 +99,10 @@ def load(path: str | os.PathLike[str]) -> Any:
             return root
         entries = content["params"]
         last = root.dom.inside[len(root.dom) - len(entries) :]
-        return Para(root, [(tuple(e["path"]), _read_param(w, e["init"])) for e, w in zip(entries, last, strict=True)])
+        return Para(
+            root,
+            [(tuple(e["path"]), Param(Ty.of((w,)), _read_init(e["init"]))) for e, w in zip(entries, last, strict=True)],
+        )
     except (KeyError, IndexError, TypeError, ValueError) as error:
         if isinstance(error, ParalensError):
             raise
@@ -261,27 +264,31 @@ def _validate(graph: Graph, name: str) -> None:
         raise FileError(f"{name} has outputs that do not carry its codomain {graph.cod}")
 
 
-def _write_init(path: tuple[str, ...], param: Param) -> Any:
-    if param.init is None:
+def _write_init(path: tuple[str, ...], init: Any) -> Any:
+    if init is None:
         return None
-    if isinstance(param.init, Given):
-        return {"given": encode(Constant(param.init.value))}
-    if not isinstance(param.init, Init):
+    if isinstance(init, Given):
+        return {"given": encode(Constant(init.value))}
+    if isinstance(init, Stacked):
+        return {"stacked": _write_init(path, init.init), "n": init.n}
+    if not isinstance(init, Init):
         raise FileError(
-            f"cannot save parameter {'/'.join(path)}: its initializer {param.init!r} is a function; "
+            f"cannot save parameter {'/'.join(path)}: its initializer {init!r} is a function; "
             "name one of jax.nn.initializers with Init(name, options)"
         )
 
     def refuse(v: Any) -> Any:
-        raise FileError(f"cannot save parameter {'/'.join(path)}: its initializer {param.init!r} holds {v!r}")
+        raise FileError(f"cannot save parameter {'/'.join(path)}: its initializer {init!r} holds {v!r}")
 
-    options = {k: encode(canonical(v), opaque=refuse) for k, v in param.init.options.items()}
-    return {"name": param.init.name, "options": options}
+    options = {k: encode(canonical(v), opaque=refuse) for k, v in init.options.items()}
+    return {"name": init.name, "options": options}
 
 
-def _read_param(w: Wire, init: Any) -> Param:
+def _read_init(init: Any) -> Any:
     if init is None:
-        return Param(Ty.of((w,)))
+        return None
     if "given" in init:
-        return Param(Ty.of((w,)), decode(init["given"]).value)
-    return Param(Ty.of((w,)), Init(init["name"], {k: decode(v) for k, v in init["options"].items()}))
+        return Given(decode(init["given"]).value)
+    if "stacked" in init:
+        return Stacked(_read_init(init["stacked"]), init["n"])
+    return Init(init["name"], {k: decode(v) for k, v in init["options"].items()})

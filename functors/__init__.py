@@ -2,6 +2,25 @@
 
 from .batching import batch, batched
 from .costs import Cost, cost
+from .coverages import Coverage, coverage
+from .derivatives.derivative import Differential, dual, forward, lens, reverse
+from .learning import Learner, State
 from .summaries import Summary, summary
 
-__all__ = ["Cost", "Summary", "batch", "batched", "cost", "summary"]
+__all__ = [
+    "Cost",
+    "Coverage",
+    "Differential",
+    "Learner",
+    "State",
+    "Summary",
+    "batch",
+    "batched",
+    "cost",
+    "coverage",
+    "dual",
+    "forward",
+    "lens",
+    "reverse",
+    "summary",
+]

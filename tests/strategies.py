@@ -16,6 +16,14 @@ ATOMS = (R(), R(2), R(3, 2), Z())
 types = st.lists(st.sampled_from(ATOMS), max_size=3).map(lambda tys: sum(tys, Ty()))
 
 
+smooth_types = st.lists(st.sampled_from(ATOMS[:3]), max_size=2).map(lambda tys: sum(tys, Ty()))
+
+
+def smooth_diagrams(dom=None, cod=None, max_boxes=3):
+    """A random diagram whose wires all have cotangents."""
+    return diagrams(dom, cod, max_boxes, smooth_types)
+
+
 @cache
 def box(seed, dom, cod):
     """A box of this type: every output mixes all inputs in a way that depends on the seed and the place."""
@@ -33,7 +41,7 @@ def box(seed, dom, cod):
 
 
 @st.composite
-def diagrams(draw, dom=None, cod=None, max_boxes=5):
+def diagrams(draw, dom=None, cod=None, max_boxes=5, types=types):
     """A random diagram, as a graph, with copying, discarding and swapping."""
     dom = draw(types) if dom is None else dom
     cod = draw(types) if cod is None else cod
@@ -67,7 +75,7 @@ def paras(draw, dom=None, cod=None):
 
 
 @st.composite
-def instances(draw, law, maps=diagrams):
+def instances(draw, law, maps=diagrams, types=types):
     """Values for the variables of a law: objects are types, maps are drawn between them."""
     objects = {}
 

@@ -45,6 +45,7 @@ def draw(
     >>> draw(Box("f", R(2), R(3)) >> Box("g", R(3), R(4)))
     <Picture 272 x 62, 10 shapes>
     """
+    d = getattr(d, "para", d)  # a learner shows its step
     require(d, "draw")
     arrow, entries = (d.arrow, d.entries) if isinstance(d, Para) else (d, ())
     graph = arrow.graph

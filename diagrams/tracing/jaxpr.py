@@ -15,6 +15,7 @@ JAX 0.10 has closed and open jaxprs, 0.12 has one class for both: nothing here a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, overload
@@ -181,7 +182,7 @@ class _Reader:
         name = eqn.primitive.name
         effects = [e for e in eqn.effects if type(e).__name__ not in HARMLESS]
         if effects:
-            shown = ", ".join(sorted(str(e) for e in effects))
+            shown = re.sub(r"\b0x[0-9a-f]+", "...", ", ".join(sorted(str(e) for e in effects)))
             raise EffectError(
                 f"{name} has the effect {shown}, which a diagram cannot hold: "
                 "return the value as an output, or keep the call outside of from_jax"
@@ -276,6 +277,8 @@ READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
     "pjit": _jit,
     "closed_call": _jit,
     "core_call": _jit,
+    "call": _jit,
+    "eval_jaxpr": _jit,
     "scan": _scan,
     "reduce": _reduce,
     "custom_jvp_call": custom,

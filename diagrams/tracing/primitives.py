@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from ...categories.errors import NoMeaningError
 
-__all__ = ["primitive", "remember"]
+__all__ = ["known", "primitive", "remember"]
 
 _met: dict[str, Any] = {}
 
@@ -37,6 +37,11 @@ def primitive(name: str) -> Any:
             f"no primitive is named {name!r} here: import the package that defines it and trace it once with from_jax"
         )
     return found
+
+
+def known() -> dict[str, Any]:
+    """The primitives of the installed JAX by name: its public list, and those that only public functions lead to."""
+    return {**_unlisted(), **_public()}
 
 
 @lru_cache(maxsize=1)

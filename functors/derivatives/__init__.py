@@ -1,0 +1,1 @@
+"""Derivatives as functors from diagrams to diagrams."""

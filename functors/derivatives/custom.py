@@ -1,0 +1,132 @@
+"""Derivatives that users gave, honored: `custom_jvp` and `custom_vjp`.
+
+A `custom_jvp` rule is the tangent map, and its transpose is the backward map. A `custom_vjp` rule is an optic as it
+stands; its tangent map is the transpose of the backward map, D[f](a, v) = R[R[f](a, -)](0, v) (R. Cockett et al.,
+"Reverse derivative categories", 2020), which JAX itself refuses.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from ...categories.errors import DerivativeError
+from ...diagrams.box import Box
+from ...diagrams.graph import Builder
+from ...diagrams.syntax import Diagram
+from ...diagrams.types import Ty
+from .nested import boxed_optic, definition_optic
+from .optic import Base, Mask, Optic, Tangent, chosen, inline, read_only
+from .reversing import pull
+
+__all__ = ["jvp_optic", "jvp_tangent", "vjp_optic", "vjp_tangent"]
+
+
+def moved(box: Box) -> list[int]:
+    """The inputs that the user's rule has tangents for."""
+    still = box.params.get("still", ())
+    return [i for i, w in enumerate(box.dom.inside) if w.differentiable and i not in still]
+
+
+def _refuse_still(box: Box, mask: Mask) -> None:
+    wrong = [i for i, on in enumerate(mask) if on and i not in moved(box)]
+    if wrong:
+        raise DerivativeError(
+            f"{box.name} closes over the value on its wire {wrong[0]}, and its rule has no derivative for that: "
+            "pass it as an argument"
+        )
+
+
+def jvp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
+    """The user's rule, with zeros for what does not move."""
+    _refuse_still(box, moving)
+    build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
+    fresh = iter(range(box.n_in, len(build.dom)))
+    at = {i: next(fresh) for i, on in enumerate(moving) if on}
+    dxs = [at[i] if i in at else inline(build, base.zero(box.dom.inside[i]), ())[0] for i in moved(box)]
+    user = box.params["jvp"].diagram
+    made = inline(build, user, [*range(box.n_in), *dxs])
+    gives = tuple(i for i, w in enumerate(box.cod.inside) if w.differentiable)
+    whole = Diagram.of_graph(build.finish(made, user.cod))
+    return Tangent(whole.boxed(f"D[{box.name}]"), gives, whole=True)
+
+
+def jvp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
+    """The transpose of the user's rule; its value is the forward pass."""
+    if box.content in _open.get():
+        # the rule applies the function to its own tangent, so the function is linear there: its definition tells
+        return definition_optic(box, wants, asked, base)
+    token = _open.set(_open.get() | {box.content})
+    try:
+        tangent = jvp_tangent(box, wants, base)
+        rule = tangent.push.boxes[0].definition
+        assert rule is not None  # jvp_tangent closes it
+        n, present = box.n_in, (False,) * box.n_out + tuple(asked[i] for i in tangent.gives)
+        optic = pull(rule.graph, (False,) * n + (True,) * (len(rule.dom) - n), present, base)
+    finally:
+        _open.reset(token)
+    return boxed_optic(box, _without_tangents(box, optic, wants, base))
+
+
+# The functions whose rules are being transposed.
+_open: ContextVar[frozenset[bytes]] = ContextVar("_open", default=frozenset())
+
+
+def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
+    """The optic A -> B ⊗ N of one that also took tangents and gave them: being linear it keeps the same at zero."""
+    n, moving = box.n_in, [i for i, on in enumerate(wants) if on]
+    build = Builder(box.dom)
+    zeros = [inline(build, base.zero(w), ())[0] for w in optic.forward.dom.inside[n:]]
+    made = inline(build, optic.forward, [*range(n), *zeros])
+    around = [*range(n), *zeros, *made]
+    types = dict(zip(around, [*optic.forward.dom.inside, *optic.forward.cod.inside], strict=True))
+    at_hand = [*range(n), *made[: box.n_out]]
+    residual = [around[j] for j in optic.keeps]
+    extra = [w for w in dict.fromkeys(residual) if w not in at_hand]
+    place = {w: i for i, w in reversed(list(enumerate([*at_hand, *extra])))}
+    cod = Ty.of((*box.cod.inside, *(types[w] for w in extra)))
+    whole = Diagram.of_graph(build.finish([*made[: box.n_out], *extra], cod))
+    small, _ = read_only(whole, range(n))
+    gives = tuple(moving[g - n] for g in optic.gives)
+    return Optic(small, tuple(place[w] for w in residual), optic.backward, gives, plain=False)
+
+
+def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
+    """The user's two maps."""
+    _refuse_still(box, wants)
+    fwd, bwd = box.params["fwd"].diagram, box.params["bwd"].diagram
+    n_kept = len(fwd.cod) - box.n_out
+    dom = fwd.cod[box.n_out :] @ Ty.of(chosen(box.cod.inside, asked))
+    build = Builder(dom)
+    fresh = iter(range(n_kept, len(dom)))
+    dys = [
+        next(fresh) if on else inline(build, base.zero(w), ())[0]
+        for w, on in zip(box.cod.inside, asked, strict=True)
+        if w.differentiable
+    ]
+    made = dict(zip(moved(box), inline(build, bwd, [*range(n_kept), *dys]), strict=True))
+    gives = tuple(i for i, on in enumerate(wants) if on)
+    backward = Diagram.of_graph(build.finish([made[i] for i in gives], Ty.of(box.dom.inside[i] for i in gives)))
+    first = box.n_in + box.n_out
+    return boxed_optic(box, Optic(fwd, tuple(range(first, first + n_kept)), backward, gives, plain=False))
+
+
+def vjp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
+    """The transpose of the user's backward map, which is linear in the cotangents."""
+    asked = tuple(w.differentiable for w in box.cod.inside)
+    optic = vjp_optic(box, moving, asked, base)
+    back = optic.backward
+    flows = [i for i, on in enumerate(asked) if on]
+    n_kept = len(back.dom) - len(flows)
+    again = pull(back.graph, (False,) * n_kept + (True,) * len(flows), (True,) * len(back.cod), base)
+    build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
+    made = inline(build, optic.forward, range(box.n_in))
+    around = [*range(box.n_in), *made]
+    zeros = [inline(build, base.zero(box.cod.inside[i]), ())[0] for i in flows]
+    taken = [*(around[j] for j in optic.keeps), *zeros]
+    inner = [*taken, *inline(build, again.forward, taken)]
+    dxs = list(range(box.n_in, len(build.dom)))
+    dys = inline(build, again.backward, [*(inner[j] for j in again.keeps), *dxs])
+    gives = tuple(flows[g - n_kept] for g in again.gives)
+    cod = Ty.of((*box.cod.inside, *(box.cod.inside[i] for i in gives)))
+    whole = Diagram.of_graph(build.finish([*made[: box.n_out], *dys], cod))
+    return Tangent(whole.boxed(f"D[{box.name}]"), gives, whole=True)

@@ -1,0 +1,141 @@
+"""Optics of boxes: how a box runs forward, what it keeps, and how cotangents pass back through it.
+
+The reverse derivative of f : A -> B is stored as an optic
+
+    forward : A -> B ⊗ N        keeps ⊂ A ⊗ B ⊗ N        backward : M ⊗ B' -> A'
+
+where the residual M is the list of wires that `keeps` names. Wires of A and of B are at hand anyway, so
+N holds only what the forward pass must compute in addition; a `dense` keeps its input and its weight, N
+is empty, and its forward pass is the box as it was. B' and A' are sparse: an optic is made for the
+cotangents that are there, and gives those that are not zero for a structural reason, so that zeros are
+never materialized. Equal up to sliding maps through M (M. Riley, "Categories of optics", 2018).
+
+>>> from paralens.functors.derivatives.smooth import optic_of
+>>> optic = optic_of(from_jax(jnp.tanh, R(3)).boxes[0], (True,), (True,))
+>>> optic.plain, optic.keeps, optic.gives            # the output is the residual
+(True, (1,), (0,))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ...diagrams.box import Box
+from ...diagrams.graph import Builder, Graph, splice
+from ...diagrams.params import derived
+from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.arrays import aval
+from ...diagrams.types import Ty, Wire
+
+__all__ = ["Base", "Mask", "Optic", "Tangent", "chosen", "pruned", "rule"]
+
+Mask = tuple[bool, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Optic:
+    """The optic of a box for some of its cotangents.
+
+    Fields: `forward : A -> B ⊗ N`; `keeps`, the residual M by numbers into A ⊗ B ⊗ N; `backward : M ⊗ B' -> A'`
+    over those wires of B' that were asked for; `gives`, the inputs whose cotangents it gives, in order.
+    """
+
+    forward: Diagram
+    keeps: tuple[int, ...]
+    backward: Diagram
+    gives: tuple[int, ...]
+    plain: bool = True  # whether N is empty and the forward pass is the box itself
+
+
+@dataclass(frozen=True, eq=False)
+class Tangent:
+    """How tangents pass through a box: `push : A ⊗ B ⊗ A' -> B'`, sparse on both sides.
+
+    With `whole`, push is A ⊗ A' -> B ⊗ B' and stands in the place of the box.
+    """
+
+    push: Diagram
+    gives: tuple[int, ...]
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Base:
+    """A reverse differential structure on diagrams: what the one pass needs to know.
+
+    `moves` says which wires have a cotangent; `silent` which boxes let none through; `optic` gives the optic of a
+    box for the inputs that are wanted and the cotangents that are there; `tangent` its tangent map for the inputs
+    that move; `plus` is the box that adds two cotangents, `zero` the diagram that gives none.
+    """
+
+    moves: Callable[[Wire], bool]
+    silent: Callable[[Box], bool]
+    optic: Callable[[Box, Mask, Mask], Optic]
+    tangent: Callable[[Box, Mask], Tangent]
+    plus: Callable[[Wire], Box]
+    zero: Callable[[Wire], Diagram]
+
+
+def chosen(wires: Sequence[Wire], mask: Sequence[bool]) -> list[Wire]:
+    """The wires at which the mask holds."""
+    return [w for w, on in zip(wires, mask, strict=True) if on]
+
+
+def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tuple[Diagram, tuple[int, ...]]:
+    """A rule written in JAX as a diagram over these wires, and which of its results are there.
+
+    `run` takes one array a wire and gives a list, with None for what is zero.
+    """
+    import jax
+
+    from ...diagrams.tracing.jaxpr import read
+
+    there: list[int] = []
+
+    def traced(*values: Any) -> list[Any]:
+        made = run(*values)
+        there[:] = [i for i, v in enumerate(made) if v is not None]
+        return [v for v in made if v is not None]
+
+    with jax.numpy_dtype_promotion("standard"):
+        found = read(jax.make_jaxpr(traced)(*[aval(w) for w in wires]))
+    return found, tuple(there)
+
+
+def pruned(graph: Graph, always: Sequence[int] = ()) -> tuple[Graph, tuple[int, ...]]:
+    """The graph without dead boxes and unread inputs, and which inputs it keeps (`always` among them)."""
+    alive = bytearray(graph.n_wires)
+    for w in graph.outputs.tolist():
+        alive[w] = 1
+    nodes = list(graph.nodes())
+    for _, reads, writes in reversed(nodes):
+        if any(alive[w] for w in writes):
+            for w in reads:
+                alive[w] = 1
+    for i in always:
+        alive[i] = 1
+    kept = tuple(i for i in range(len(graph.dom)) if alive[i])
+    build = Builder(Ty.of(graph.dom.inside[i] for i in kept))
+    new = [-1] * graph.n_wires
+    for k, i in enumerate(kept):
+        new[i] = k
+    for box, reads, writes in nodes:
+        if any(alive[w] for w in writes):
+            for w, made in zip(writes, build.add(box, [new[i] for i in reads]), strict=True):
+                new[w] = made
+    return build.finish([new[w] for w in graph.outputs.tolist()], graph.cod), kept
+
+
+def read_only(diagram: Diagram, always: Sequence[int] = ()) -> tuple[Diagram, tuple[int, ...]]:
+    """The diagram without dead boxes and unread inputs, and which inputs it keeps."""
+    graph, kept = derived(diagram, ("pruned", tuple(always)), lambda: pruned(diagram.graph, always))
+    return Diagram.of_graph(graph), kept
+
+
+def inline(build: Builder, diagram: Diagram, inputs: Sequence[int]) -> list[int]:
+    """Put a diagram into the graph under construction: a box as one node, anything else node by node."""
+    if diagram.form[0] == "box":
+        return list(build.add(diagram, inputs))  # type: ignore[arg-type]
+    return splice(build, diagram.graph, inputs)

@@ -1,0 +1,213 @@
+"""Rematerialization: a box whose inside is computed again on the way back, as `jax.checkpoint` has it.
+
+Its optic keeps its inputs, and what a policy names; the backward map is a checkpoint too, so that XLA does not merge
+the second computation with the first (A. Griewank, A. Walther, "Evaluating derivatives", 2008, chapter 12). Which
+wires are kept changes memory and never the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jax
+from jax.ad_checkpoint import checkpoint_name
+
+from ...categories.errors import DerivativeError
+from ...diagrams.box import Box
+from ...diagrams.graph import Builder, interpret
+from ...diagrams.params import Body
+from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.arrays import aval
+from ...diagrams.tracing.jaxpr import from_jax
+from ...diagrams.tracing.primitives import primitive
+from ...diagrams.types import Ty, Wire
+from .forwarding import push
+from .optic import Base, Mask, Optic, Tangent, inline, read_only
+from .reversing import pull
+
+__all__ = ["checkpoint", "recomputing", "remat_optic", "remat_tangent", "remembering"]
+
+Keep = Callable[[Box], bool]
+
+
+@lru_cache(maxsize=1)
+def _template() -> Box:
+    """A checkpoint as this version of JAX writes it."""
+    return from_jax(jax.checkpoint(jax.numpy.sin), jax.ShapeDtypeStruct((), "float32")).boxes[0]
+
+
+def checkpoint(d: Diagram, name: str, params: dict[str, Any] | None = None) -> Box:
+    """The diagram in a box that is computed again when it is differentiated.
+
+    It is not merged with equal computations outside once it is `differentiated`.
+    """
+    like = _template()
+    found = {**(like.params if params is None else params), "jaxpr": Body(d, closed=False)}
+    return Box(name, d.dom, d.cod, op=like.op, params=found)
+
+
+def remat_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
+    """Keep the inputs, and what the policy of the box says."""
+    policy = box.params.get("policy")
+
+    def keep(inner: Box) -> bool:
+        """Whether JAX's policy saves what a primitive gives; offloading counts as saving."""
+        if policy is None or not inner.op or inner.op == "constant":
+            return False
+        shapes = [aval(w) for w in inner.dom.inside]
+        answer = policy(primitive(inner.op), *shapes, **inner.params)
+        return bool(answer) and type(answer).__name__ != "RecomputeType"
+
+    body = box.params["jaxpr"].diagram
+    return recomputing(pull(body.graph, wants, asked, base), box, keep)
+
+
+def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
+    """The optic that keeps only inputs and what boxes with `keep` give, and computes the rest of the residual again."""
+    graph = optic.forward.graph
+    n_in, n_out = box.n_in, box.n_out
+    outputs = graph.outputs.tolist()
+    residual = [j if j < n_in else outputs[j - n_in] for j in optic.keeps]
+    kept, redone = _cut(optic.forward, residual, keep)
+    extra = [w for w in kept if w >= n_in and w not in outputs[:n_out]]
+    wires = graph.wires()
+    cod = Ty.of((*box.cod.inside, *(wires[w] for w in extra)))
+    ahead = Builder(graph.dom)
+    new = list(range(n_in))
+    for inner, reads, _ in graph.nodes():
+        new.extend(ahead.add(inner, [new[i] for i in reads]))
+    forward = Diagram.of_graph(ahead.finish([new[w] for w in [*outputs[:n_out], *extra]], cod))
+
+    n_cts = len(optic.backward.dom) - len(optic.keeps)
+    cts = optic.backward.dom[len(optic.keeps) :]
+    back = Builder(Ty.of(wires[w] for w in kept) @ cts)
+    again = {w: i for i, w in enumerate(kept)}
+    for inner, reads, writes in redone:
+        again.update(zip(writes, back.add(inner, [again[i] for i in reads]), strict=True))
+    taken = [*(again[w] for w in residual), *range(len(kept), len(kept) + n_cts)]
+    body = Diagram.of_graph(back.finish(inline(back, optic.backward, taken), optic.backward.cod))
+    params = {**(box.params if "jaxpr" in box.params else _template().params), "differentiated": True}
+    place = {w: i for i, w in reversed(list(enumerate([*range(n_in), *outputs[:n_out], *extra])))}
+    small, _ = read_only(forward, range(n_in))
+    backward = checkpoint(body, f"R[{box.name}]", params)
+    plain = not extra and optic.plain
+    return Optic(box if plain else small, tuple(place[w] for w in kept), backward, optic.gives, plain)
+
+
+def _cut(forward: Diagram, residual: list[int], keep: Keep) -> tuple[list[int], list[tuple[Box, Any, range]]]:
+    """The wires to keep, and the nodes to compute again, so that the residual is there."""
+    graph = forward.graph
+    nodes = list(graph.nodes())
+    saved = [keep(box) for box in graph.table]
+    node_of = {w: k for k, (_, _, writes) in enumerate(nodes) for w in writes}
+    ops = graph.ops.tolist()
+    needed: set[int] = set()
+    kept: dict[int, None] = {}
+    stack = list(reversed(residual))
+    while stack:
+        w = stack.pop()
+        k = node_of.get(w)
+        if k is None or (saved[ops[k]] and nodes[k][0].n_in):
+            kept[w] = None
+        elif k not in needed:
+            needed.add(k)
+            stack.extend(nodes[k][1])
+    return list(kept), [nodes[k] for k in sorted(needed)]
+
+
+def remat_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
+    """A checkpoint of value and tangent."""
+    found = push(box.params["jaxpr"].diagram.graph, moving, base)
+    return Tangent(checkpoint(found.push, f"D[{box.name}]", dict(box.params)), found.gives, whole=True)
+
+
+# -- policies ----------------------------------------------------------------------------------------
+
+Policy = str | Sequence[str] | Callable[[str, Box], bool]
+
+
+def remembering(d: Diagram, residual: Policy) -> Diagram:
+    """The diagram with checkpoints, so that its derivatives keep what the policy says and compute the rest again.
+
+    "store" keeps whatever the way back reads. "recompute" keeps what flows between the boxes of the diagram that have a
+    definition and between the steps of its scans, and computes what is inside again. Paths of boxes, or a predicate
+    of path and box, name the boxes whose outputs are kept. The value is the same. Raises `PathError` for a path that
+    names no box, `DerivativeError` for a predicate that names none.
+    """
+    if residual == "store":
+        return d
+    if residual == "recompute":
+        return _recomputed(d)
+    if isinstance(residual, str):
+        raise DerivativeError(
+            f"residual={residual!r} is no policy: give 'store', 'recompute', paths of boxes to keep, or a predicate"
+        )
+    if callable(residual):
+        paths = _paths(d, residual)
+    else:
+        paths = list(residual)
+        for path in paths:
+            d.at(path)
+    if not paths:
+        raise DerivativeError("the residual policy names no box: 'recompute' keeps the fewest")
+    policy = jax.checkpoint_policies.save_only_these_names(*paths)
+    return checkpoint(
+        _marked(d, {tuple(p.split("/")): p for p in paths}), "checkpoint", {**_template().params, "policy": policy}
+    )
+
+
+def _recomputed(d: Diagram) -> Diagram:
+    """Every box with a definition and every step of a scan, or else the whole diagram, as a checkpoint."""
+    made = {id(box): _lighter(box) for box in d.graph.table}
+    if all(made[id(box)] is box for box in d.graph.table):
+        return checkpoint(d, "checkpoint")
+    build = Builder(d.dom)
+    outputs = interpret(d.graph, lambda box, *wires: build.add(made[id(box)], wires), range(d.n_in))
+    return Diagram.of_graph(build.finish(outputs, d.cod))
+
+
+def _lighter(box: Box) -> Box:
+    """The box with a checkpoint inside."""
+    if box.op == "scan":
+        return box.with_bodies({"body": checkpoint(box.bodies["body"], "checkpoint")})
+    if box.definition is None or box.op:
+        return box
+    return Box(box.name, box.dom, box.cod, definition=checkpoint(box.definition, "checkpoint"))
+
+
+def _paths(d: Diagram, keep: Callable[[str, Box], bool], above: str = "") -> list[str]:
+    """The paths of the outermost boxes that a predicate holds of."""
+    found: list[str] = []
+    for name, box in zip(d.graph.names(), d.boxes, strict=True):
+        if keep(above + name, box):
+            found.append(above + name)
+        elif box.definition is not None and not box.op:
+            found += _paths(box.definition, keep, f"{above}{name}/")
+    return found
+
+
+def _marked(d: Diagram, paths: dict[tuple[str, ...], str]) -> Diagram:
+    """The diagram in which what the boxes at these paths give is named, and the boxes around them are open."""
+    build = Builder(d.dom)
+    names = iter(d.graph.names())
+
+    def one(box: Box, *wires: int) -> Sequence[int]:
+        name = next(names)
+        below = {p[1:]: tag for p, tag in paths.items() if p[0] == name}
+        if () not in below and below and box.definition is not None:
+            return inline(build, _marked(box.definition, below), wires)
+        made = build.add(box, wires)
+        if () not in below:
+            return made
+        return [build.add(_tag(below[()], w), (i,))[0] for i, w in zip(made, box.cod.inside, strict=True)]
+
+    outputs = interpret(d.graph, one, range(d.n_in))
+    return Diagram.of_graph(build.finish(outputs, d.cod))
+
+
+@lru_cache(maxsize=4096)
+def _tag(name: str, w: Wire) -> Box:
+    """The identity that JAX's policies know by name."""
+    return from_jax(lambda x: checkpoint_name(x, name), aval(w)).boxes[0]

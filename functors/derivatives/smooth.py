@@ -1,0 +1,99 @@
+"""The smooth case: optics and tangents of boxes over JAX's arrays.
+
+A box with a definition goes to its definition's, closed again under its name; a generator to what the table of
+facts says of it; a box that carries diagrams (a loop, a choice, a custom rule) to its rule in `NESTED`; any other
+primitive to JAX's own derivative of it, traced once (`oracle`). Each is made once for each kind of box and choice of
+cotangents, and shared by all boxes that are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from jax import lax
+
+from ...diagrams.box import Box
+from ...diagrams.params import derived
+from ...diagrams.types import Wire
+from ..generators import FACTS
+from .branches import cond_optic, cond_tangent
+from .custom import jvp_optic, jvp_tangent, vjp_optic, vjp_tangent
+from .facts import Silent
+from .loops import scan_optic, scan_tangent
+from .nested import definition_optic, definition_tangent
+from .optic import Base, Mask, Optic, Tangent, rule
+from .oracle import oracle_optic, oracle_tangent
+from .primal import generator_optic, generator_tangent, zero
+from .remat import remat_optic, remat_tangent
+from .trips import while_optic, while_tangent
+
+__all__ = ["NESTED", "SMOOTH", "Nested", "handling", "optic_of", "tangent_of"]
+
+
+@dataclass(frozen=True)
+class Nested:
+    """How a box that carries diagrams is differentiated: as a box that carries their derivatives."""
+
+    optic: Callable[[Box, Mask, Mask, Base], Optic]
+    tangent: Callable[[Box, Mask, Base], Tangent]
+
+
+NESTED: dict[str, Nested] = {
+    "": Nested(definition_optic, definition_tangent),
+    "custom_jvp_call": Nested(jvp_optic, jvp_tangent),
+    "custom_vjp_call": Nested(vjp_optic, vjp_tangent),
+    "custom_vjp_call_jaxpr": Nested(vjp_optic, vjp_tangent),
+    "remat2": Nested(remat_optic, remat_tangent),
+    "checkpoint": Nested(remat_optic, remat_tangent),
+    "scan": Nested(scan_optic, scan_tangent),
+    "cond": Nested(cond_optic, cond_tangent),
+    "while": Nested(while_optic, while_tangent),
+}
+
+
+def optic_of(box: Box, wants: Mask, asked: Mask) -> Optic:
+    """The optic of a box for the inputs whose cotangents are wanted and the outputs whose cotangents are there.
+
+    Raises `DerivativeError` where there is no derivative.
+    """
+    return derived(box, ("optic", wants, asked), lambda: _optic(box, wants, asked))
+
+
+def tangent_of(box: Box, moving: Mask) -> Tangent:
+    """The tangent map of a box for the inputs that move; raises `DerivativeError` where there is none."""
+    return derived(box, ("tangent", moving), lambda: _tangent(box, moving))
+
+
+def _optic(box: Box, wants: Mask, asked: Mask) -> Optic:
+    if box.op in NESTED:
+        return NESTED[box.op].optic(box, wants, asked, SMOOTH)
+    fact = FACTS.get(box.op)
+    return oracle_optic(box, wants, asked) if fact is None else generator_optic(box, fact, wants, asked, SMOOTH)
+
+
+def _tangent(box: Box, moving: Mask) -> Tangent:
+    if box.op in NESTED:
+        return NESTED[box.op].tangent(box, moving, SMOOTH)
+    fact = FACTS.get(box.op)
+    return oracle_tangent(box, moving) if fact is None else generator_tangent(box, fact, moving)
+
+
+def _silent(box: Box) -> bool:
+    return isinstance(FACTS.get(box.op), Silent)
+
+
+def handling(op: str) -> str:
+    """How a generator is differentiated: by a fact (its kind in lower case), as "nested" boxes, or by the "oracle"."""
+    if op in NESTED:
+        return "nested"
+    return type(FACTS[op]).__name__.lower() if op in FACTS else "oracle"
+
+
+@lru_cache(maxsize=4096)
+def _plus(w: Wire) -> Box:
+    return rule(lambda x, y: [lax.add(x, y)], (w, w))[0].boxes[0]
+
+
+SMOOTH = Base(lambda w: w.differentiable, _silent, optic_of, tangent_of, _plus, zero)

@@ -1,0 +1,57 @@
+"""Order: sorting, and the largest entries.
+
+Where no two keys are equal, the permutation that sorts x is the same for all points near x, so that the tangent is
+permuted as the value was. The derivative is linear with a permutation that depends on the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from jax import lax
+
+from ...diagrams.box import Box
+from ..derivatives.facts import Fact, Opaque
+
+__all__ = ["ORDER"]
+
+Values = Sequence[Any]
+
+
+def _along(x: Any, index: Any, axis: int) -> Any:
+    """The entries of x at these places along an axis, the same place in all other axes."""
+    others = tuple(i for i in range(x.ndim) if i != axis)
+    numbers = lax.GatherDimensionNumbers(
+        offset_dims=(),
+        collapsed_slice_dims=(axis,),
+        start_index_map=(axis,),
+        operand_batching_dims=others,
+        start_indices_batching_dims=others,
+    )
+    places = lax.expand_dims(index, (x.ndim,))
+    return lax.gather(x, places, numbers, (1,) * x.ndim, mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS)
+
+
+def _sort(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
+    """Sort the places along with the keys, and permute the tangents so."""
+    p, axis = box.params, box.params["dimension"]
+    places = lax.broadcasted_iota("uint32", xs[0].shape, axis)
+    order = lax.sort([*xs, places], dimension=axis, is_stable=p["is_stable"], num_keys=p["num_keys"])[-1]
+    return [None if d is None else _along(d, order, axis) for d in dxs]
+
+
+def _chosen(axis: str) -> Opaque:
+    """The largest entries and their places: the places say which tangents."""
+
+    def tangent(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
+        return [_along(dxs[0], ys[1], box.params[axis] % xs[0].ndim), None]
+
+    return Opaque(tangent)
+
+
+ORDER: dict[str, Fact] = {
+    "sort": Opaque(_sort),
+    "top_k": _chosen("axis"),
+    "approx_top_k": _chosen("reduction_dimension"),
+}
