@@ -41,7 +41,20 @@ from .diagrams import (
 )
 from .diagrams.drawing import draw
 from .diagrams.nn.repetition import repeat
-from .functors import Learner, State, batch, cost, coverage, dual, forward, lens, reverse, summary
+from .functors import (
+    Learner,
+    State,
+    adversarial,
+    batch,
+    cost,
+    coverage,
+    dreaming,
+    dual,
+    forward,
+    lens,
+    reverse,
+    summary,
+)
 
 __version__ = "0.1.0"
 
@@ -71,6 +84,7 @@ __all__ = [
     "State",
     "Ty",
     "Z",
+    "adversarial",
     "batch",
     "circuits",
     "compile",
@@ -78,6 +92,7 @@ __all__ = [
     "coverage",
     "diagram",
     "draw",
+    "dreaming",
     "dual",
     "export",
     "forward",

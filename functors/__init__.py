@@ -4,7 +4,7 @@ from .batching import batch, batched
 from .costs import Cost, cost
 from .coverages import Coverage, coverage
 from .derivatives.derivative import Differential, dual, forward, lens, reverse
-from .learning import Learner, State
+from .learning import Learner, State, adversarial, dreaming
 from .summaries import Summary, summary
 
 __all__ = [
@@ -14,10 +14,12 @@ __all__ = [
     "Learner",
     "State",
     "Summary",
+    "adversarial",
     "batch",
     "batched",
     "cost",
     "coverage",
+    "dreaming",
     "dual",
     "forward",
     "lens",

@@ -121,10 +121,11 @@ class Learner:
         return self.start(self.model.init(key))
 
     def start(self, params: Any) -> State:
-        """The first state for these parameters, a nested dict of arrays."""
-        weights = self.model.flat(params)
-        memory = [v for cell in self._cells for v in callable_of(cell.start)(*weights)]
-        return State(params, nested([path[1:] for path, _ in self.entries[: len(memory)]], memory))
+        """The first state for these parameters, a nested dict of arrays, which are copied: a step donates its state."""
+        given = zip(self.model.entries, self.model.flat(params), strict=True)
+        weights = [jnp.array(q.array(value, "/".join(path))) for (path, q), value in given]
+        memory = [jnp.array(v) for cell in self._cells for v in callable_of(cell.start)(*weights)]
+        return self.nest([*memory, *weights])
 
     def nest(self, values: Sequence[Any]) -> State:
         """The state whose arrays these are, memory first."""
