@@ -19,6 +19,7 @@ from .categories import (
     ParameterError,
     PathError,
 )
+from .categories.differential import laws
 from .diagrams import (
     B,
     Box,
@@ -98,6 +99,7 @@ __all__ = [
     "forward",
     "from_jax",
     "interpret",
+    "laws",
     "lens",
     "load",
     "losses",

@@ -30,6 +30,7 @@ from ..diagrams.box import Box
 from ..diagrams.builder import diagram
 from ..diagrams.graph import Builder, splice
 from ..diagrams.nn.repetition import scan_of
+from ..diagrams.optimizers import from_optax
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.emit import callable_of
 from ..diagrams.tracing.jaxpr import from_jax
@@ -53,11 +54,11 @@ class State(NamedTuple):
 class Learner:
     """A model that learns: `step : S ⊗ P ⊗ X ⊗ T -> S ⊗ P ⊗ L` as one diagram.
 
-    `model` is a `Para` X -> Y, `loss` a diagram Y ⊗ T -> R(), `optimizer` one of `optimizers`. `rate`, a number or a
-    diagram L -> L', closes the lens; an optimizer with a step size of its own takes only -1.0, or 1.0 to ascend.
-    `residual` is as for `reverse`. Raises `CompositionError` where the loss does not fit the model, `DerivativeError`
-    for a loss that is not one real number, `ParameterError` for a parameter or a rate that the optimizer does not
-    fit.
+    `model` is a `Para` X -> Y, `loss` a diagram Y ⊗ T -> R(), `optimizer` one of `optimizers` or of optax. `rate`, a
+    number or a diagram L -> L', closes the lens; an optimizer with a step size of its own takes only -1.0, or 1.0 to
+    ascend. `residual` is as for `reverse`. Raises `CompositionError` where the loss does not fit the model,
+    `DerivativeError` for a loss that is not one real number, `ParameterError` for a parameter or a rate that the
+    optimizer does not fit.
 
     Fields: `lens`, the closed system (S ⊗ P ⊗ X ⊗ T, S ⊗ P) -> (L, I); `step`, its map; `inputs` X and `labels` T.
 
@@ -78,7 +79,8 @@ class Learner:
     ) -> None:
         require(model, "Learner")
         require(loss, "Learner")
-        self.model, self.loss, self.optimizer, self.base = Para.lift(model), _arrow(loss), optimizer, base
+        self.model, self.loss, self.base = Para.lift(model), _arrow(loss), base
+        self.optimizer = optimizer = _optimizer(optimizer)
         self.rate, self.residual = _rate(optimizer, rate), residual
         self.inputs, self.labels = self.model.dom, _labels(self.model, self.loss)
         self._cells = (optimizer.cell(self.model.entries),)
@@ -204,6 +206,15 @@ def rate_cap(rate: float | Diagram, ty: Ty, base: Base = SMOOTH) -> Lens:
             f"the loss is {ty}, and a learner descends along one real number, R(): sum it or take its mean"
         )
     return Lens(Diagram.id(ty), Diagram.point(jnp.asarray(rate, ty.wire.dtype)), dom, cod)
+
+
+def _optimizer(given: Any) -> Any:
+    """The optimizer, also when it comes from optax."""
+    if hasattr(given, "cell"):
+        return given
+    if hasattr(given, "init") and hasattr(given, "update"):
+        return from_optax(given)
+    raise ParameterError(f"an optimizer is one of paralens.optimizers or of optax, such as sgd(0.1), not {given!r}")
 
 
 def _rate(optimizer: Any, rate: float | Diagram | None) -> float | Diagram:

@@ -86,6 +86,16 @@ def test_twenty_steps_on_a_batch_equal_jax_and_optax(name):
     close(state.params, params)
 
 
+def test_an_optimizer_of_optax_is_taken_as_it_is():
+    state = learner().init(0)
+    ours, _ = compile(learner(optimizers.sgd(0.05)), donate=())(state, X, Y)
+    one = learner(optax.sgd(0.05))
+    theirs, _ = compile(one, donate=())(one.start(state.params), X, Y)
+    close(ours.params, theirs.params)
+    with pytest.raises(ParameterError, match=r"one of paralens\.optimizers or of optax"):
+        learner("adam")
+
+
 def test_an_epoch_is_the_composite_of_its_steps_and_one_scan():
     one = learner(optimizers.momentum(0.05))
     state = one.init(0)
