@@ -1,20 +1,19 @@
 """Derivatives that users gave, honored: `custom_jvp` and `custom_vjp`.
 
-A `custom_jvp` rule is the tangent map, and its transpose is the backward map. A `custom_vjp` rule is an optic as it
-stands; its tangent map is the transpose of the backward map, D[f](a, v) = R[R[f](a, -)](0, v) (R. Cockett et al.,
-"Reverse derivative categories", 2020), which JAX itself refuses.
+A `custom_jvp` rule is the tangent map, and its transpose is the backward map. A function that a rule applies to a
+tangent is linear there, and is transposed by its definition: a rule of its own tells how it is differentiated. A
+`custom_vjp` rule is an optic as it stands; its tangent map is the transpose of the backward map, D[f](a, v) =
+R[R[f](a, -)](0, v) (R. Cockett et al., "Reverse derivative categories", 2020), which JAX itself refuses.
 """
 
 from __future__ import annotations
-
-from contextvars import ContextVar
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty
-from .nested import boxed_optic, definition_optic
+from .nested import boxed_optic
 from .optic import Base, Mask, Optic, Tangent, chosen, inline, read_only
 from .reversing import pull
 
@@ -28,7 +27,8 @@ def moved(box: Box) -> list[int]:
 
 
 def _refuse_still(box: Box, mask: Mask) -> None:
-    wrong = [i for i, on in enumerate(mask) if on and i not in moved(box)]
+    may = set(moved(box))
+    wrong = [i for i, on in enumerate(mask) if on and i not in may]
     if wrong:
         raise DerivativeError(
             f"{box.name} closes over the value on its wire {wrong[0]}, and its rule has no derivative for that: "
@@ -52,23 +52,12 @@ def jvp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
 
 def jvp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     """The transpose of the user's rule; its value is the forward pass."""
-    if box.content in _open.get():
-        # the rule applies the function to its own tangent, so the function is linear there: its definition tells
-        return definition_optic(box, wants, asked, base)
-    token = _open.set(_open.get() | {box.content})
-    try:
-        tangent = jvp_tangent(box, wants, base)
-        rule = tangent.push.boxes[0].definition
-        assert rule is not None  # jvp_tangent closes it
-        n, present = box.n_in, (False,) * box.n_out + tuple(asked[i] for i in tangent.gives)
-        optic = pull(rule.graph, (False,) * n + (True,) * (len(rule.dom) - n), present, base)
-    finally:
-        _open.reset(token)
+    tangent = jvp_tangent(box, wants, base)
+    rule = tangent.push.boxes[0].definition
+    assert rule is not None  # jvp_tangent closes it
+    n, present = box.n_in, (False,) * box.n_out + tuple(asked[i] for i in tangent.gives)
+    optic = pull(rule.graph, (False,) * n + (True,) * (len(rule.dom) - n), present, base.transposing)
     return boxed_optic(box, _without_tangents(box, optic, wants, base))
-
-
-# The functions whose rules are being transposed.
-_open: ContextVar[frozenset[bytes]] = ContextVar("_open", default=frozenset())
 
 
 def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
@@ -79,10 +68,10 @@ def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
     made = inline(build, optic.forward, [*range(n), *zeros])
     around = [*range(n), *zeros, *made]
     types = dict(zip(around, [*optic.forward.dom.inside, *optic.forward.cod.inside], strict=True))
-    at_hand = [*range(n), *made[: box.n_out]]
+    at_hand = dict.fromkeys([*range(n), *made[: box.n_out]])
     residual = [around[j] for j in optic.keeps]
     extra = [w for w in dict.fromkeys(residual) if w not in at_hand]
-    place = {w: i for i, w in reversed(list(enumerate([*at_hand, *extra])))}
+    place = {w: i for i, w in reversed(list(enumerate([*range(n), *made[: box.n_out], *extra])))}
     cod = Ty.of((*box.cod.inside, *(types[w] for w in extra)))
     whole = Diagram.of_graph(build.finish([*made[: box.n_out], *extra], cod))
     small, _ = read_only(whole, range(n))
@@ -117,7 +106,8 @@ def vjp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     back = optic.backward
     flows = [i for i, on in enumerate(asked) if on]
     n_kept = len(back.dom) - len(flows)
-    again = pull(back.graph, (False,) * n_kept + (True,) * len(flows), (True,) * len(back.cod), base)
+    flowing = (False,) * n_kept + (True,) * len(flows)
+    again = pull(back.graph, flowing, (True,) * len(back.cod), base.transposing)
     build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
     made = inline(build, optic.forward, range(box.n_in))
     around = [*range(box.n_in), *made]

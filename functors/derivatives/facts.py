@@ -76,10 +76,15 @@ class Opaque:
 
     `back(box, xs, ys, dys)`, where given, does the same for cotangents of the inputs; without it the
     tangent map, which must be linear in `dxs`, is transposed.
+
+    `ahead(box, xs)`, where given, stands in the place of the box wherever it is differentiated: it gives the outputs
+    and then further values that tangents and cotangents need, which follow the outputs in `ys`. None where the box
+    will do.
     """
 
     tangent: Callable[[Box, Values, Values, Values], Values]
     back: Callable[[Box, Values, Values, Values], Values] | None = None
+    ahead: Callable[[Box, Values], Values | None] | None = None
 
 
 @dataclass(frozen=True)

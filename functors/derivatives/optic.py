@@ -67,7 +67,8 @@ class Base:
 
     `moves` says which wires have a cotangent; `silent` which boxes let none through; `optic` gives the optic of a
     box for the inputs that are wanted and the cotangents that are there; `tangent` its tangent map for the inputs
-    that move; `plus` is the box that adds two cotangents, `zero` the diagram that gives none.
+    that move; `plus` is the box that adds two cotangents, `zero` the diagram that gives none. `linear`, where it
+    differs, is the structure for maps that are linear, of which the reverse derivative is the transpose.
     """
 
     moves: Callable[[Wire], bool]
@@ -76,6 +77,12 @@ class Base:
     tangent: Callable[[Box, Mask], Tangent]
     plus: Callable[[Wire], Box]
     zero: Callable[[Wire], Diagram]
+    linear: Base | None = None
+
+    @property
+    def transposing(self) -> Base:
+        """The structure for maps that are linear."""
+        return self.linear or self
 
 
 def chosen(wires: Sequence[Wire], mask: Sequence[bool]) -> list[Wire]:

@@ -28,24 +28,38 @@ Values = Sequence[Any]
 
 
 def generator_tangent(box: Box, fact: Fact, moving: Mask) -> Tangent:
-    """The tangent map A ⊗ B ⊗ A' -> B' of a generator, for those tangents of its inputs that are there."""
-    run = _Tangent(box, fact, moving)
-    push, gives = rule(run, [*box.dom.inside, *box.cod.inside, *chosen(box.dom.inside, moving)])
-    return Tangent(push, gives)
+    """The tangent map of a generator, for those tangents of its inputs that are there."""
+    ahead = _ahead(box, fact)
+    ran = box if ahead is None else ahead
+    push, gives = _tangent_of(box, fact, moving, ran)
+    if ahead is None:
+        return Tangent(push, gives)
+    build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
+    made = inline(build, ahead, range(box.n_in))
+    dys = inline(build, push, [*range(box.n_in), *made, *range(box.n_in, len(build.dom))])
+    cod = box.cod @ Ty.of(box.cod.inside[i] for i in gives)
+    return Tangent(Diagram.of_graph(build.finish([*made[: box.n_out], *dys], cod)), gives, whole=True)
 
 
-class _Tangent:
-    """The tangent map of a generator as a function of values and tangents."""
+def _ahead(box: Box, fact: Fact) -> Diagram | None:
+    """What runs forward in the place of the box, A -> B ⊗ N, if its fact has such a thing."""
+    if not isinstance(fact, Opaque) or fact.ahead is None:
+        return None
+    found = fact.ahead
+    made, gives = rule(lambda *xs: found(box, xs) or (), box.dom.inside)
+    return made if gives else None
 
-    def __init__(self, box: Box, fact: Fact, moving: Mask) -> None:
-        self.box, self.fact, self.moving = box, fact, moving
 
-    def __call__(self, *values: Any) -> Values:
-        box = self.box
-        xs, ys = values[: box.n_in], values[box.n_in : box.n_in + box.n_out]
-        given = iter(values[box.n_in + box.n_out :])
-        dxs = [next(given) if on else None for on in self.moving]
-        return RULES[type(self.fact)](box, self.fact, xs, ys, dxs)
+def _tangent_of(box: Box, fact: Fact, moving: Mask, ran: Diagram) -> tuple[Diagram, tuple[int, ...]]:
+    """The map A ⊗ B ⊗ N ⊗ A' -> B', where B ⊗ N is what runs forward."""
+
+    def run(*values: Any) -> Values:
+        xs, ys = values[: box.n_in], values[box.n_in : box.n_in + ran.n_out]
+        given = iter(values[box.n_in + ran.n_out :])
+        dxs = [next(given) if on else None for on in moving]
+        return RULES[type(fact)](box, fact, xs, ys, dxs)
+
+    return rule(run, [*box.dom.inside, *ran.cod.inside, *chosen(box.dom.inside, moving)])
 
 
 def _linear(box: Box, fact: Linear, xs: Values, ys: Values, dxs: Values) -> Values:
@@ -82,25 +96,27 @@ RULES: dict[type, Any] = {Linear: _linear, Elementwise: _elementwise, Bilinear: 
 
 def generator_optic(box: Box, fact: Fact, wants: Mask, asked: Mask, base: Base) -> Optic:
     """The optic of a generator, from its fact."""
+    ahead = _ahead(box, fact)
+    ran = box if ahead is None else ahead
     if isinstance(fact, Opaque) and fact.back is None:
-        return transposed(box, generator_tangent(box, fact, wants), wants, asked, base)
+        return _transposed(ran, *_tangent_of(box, fact, wants, ran), wants, asked, base)
 
     def back(*values: Any) -> Values:
-        xs, ys = values[: box.n_in], values[box.n_in : box.n_in + box.n_out]
-        given = iter(values[box.n_in + box.n_out :])
+        xs, ys = values[: box.n_in], values[box.n_in : box.n_in + ran.n_out]
+        given = iter(values[box.n_in + ran.n_out :])
         dys = [next(given) if on else None for on in asked]
         found = BACK[type(fact)](box, fact, xs, ys, dys)
         return [c if on else None for c, on in zip(found, wants, strict=True)]
 
-    around = [*box.dom.inside, *box.cod.inside]
+    around = [*box.dom.inside, *ran.cod.inside]
     backward, gives = rule(back, [*around, *chosen(box.cod.inside, asked)])
-    return _kept(box, backward, gives, len(around), sum(asked))
+    return _kept(ran, backward, gives, len(around), sum(asked))
 
 
-def _kept(box: Box, backward: Diagram, gives: tuple[int, ...], n: int, n_cts: int) -> Optic:
-    """The optic that keeps what a backward map A ⊗ B ⊗ B' -> A' reads of A ⊗ B."""
+def _kept(ran: Diagram, backward: Diagram, gives: tuple[int, ...], n: int, n_cts: int) -> Optic:
+    """The optic that keeps what a backward map A ⊗ B ⊗ N ⊗ B' -> A' reads of A ⊗ B ⊗ N."""
     small, read = read_only(backward, range(n, n + n_cts))
-    return Optic(box, tuple(i for i in read if i < n), small, gives)
+    return Optic(ran, tuple(i for i in read if i < n), small, gives, plain=isinstance(ran, Box))
 
 
 def _linear_back(box: Box, fact: Linear, xs: Values, ys: Values, dys: Values) -> Values:
@@ -135,26 +151,26 @@ BACK: dict[type, Any] = {
 }
 
 
-def transposed(box: Box, tangent: Tangent, wants: Mask, asked: Mask, base: Base) -> Optic:
-    """The optic whose backward map is the transpose of the tangent map A ⊗ B ⊗ A' -> B'.
+def _transposed(ran: Diagram, push: Diagram, gives: tuple[int, ...], wants: Mask, asked: Mask, base: Base) -> Optic:
+    """The optic whose backward map is the transpose of the tangent map A ⊗ B ⊗ N ⊗ A' -> B'.
 
     Transposing is reversing in the tangents alone: the map is linear in them, so that what is kept does not
-    depend on them. All that the backward map computes from A and B it computes itself.
+    depend on them. All that the backward map computes from A, B and N it computes itself.
     """
-    n, push = box.n_in + box.n_out, tangent.push
+    n, stop = ran.n_in + ran.n_out, len(push.dom)
     moving = [i for i, on in enumerate(wants) if on]
     order = [i for i, on in enumerate(asked) if on]
-    optic = pull(push.graph, (False,) * n + (True,) * len(moving), [asked[i] for i in tangent.gives], base)
-    build = Builder(push.dom @ Ty.of(box.cod.inside[i] for i in order))
-    xs, stop = range(len(push.dom)), len(push.dom)
-    around = [*xs, *inline(build, optic.forward, xs)]
-    cts = [stop + order.index(i) for i in tangent.gives if asked[i]]
+    optic = pull(push.graph, (False,) * n + (True,) * len(moving), [asked[i] for i in gives], base)
+    build = Builder(push.dom @ Ty.of(ran.cod.inside[i] for i in order))
+    around = [*range(stop), *inline(build, optic.forward, range(stop))]
+    cts = [stop + order.index(i) for i in gives if asked[i]]
     back = inline(build, optic.backward, [*[around[j] for j in optic.keeps], *cts])
     whole = Diagram.of_graph(build.finish(back, optic.backward.cod))
     small, read = read_only(whole, range(stop, stop + len(order)))
     if any(n <= i < stop for i in read):
         small, read = _at_zero(small, read, n, stop)
-    return Optic(box, tuple(i for i in read if i < n), small, tuple(moving[g - n] for g in optic.gives))
+    keeps = tuple(i for i in read if i < n)
+    return Optic(ran, keeps, small, tuple(moving[g - n] for g in optic.gives), plain=isinstance(ran, Box))
 
 
 def _at_zero(d: Diagram, read: tuple[int, ...], start: int, stop: int) -> tuple[Diagram, tuple[int, ...]]:

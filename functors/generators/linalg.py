@@ -260,8 +260,7 @@ def _svd(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
     p, (m, n) = box.params, xs[0].shape[-2:]
     _whole(box, min(m, n))
     if not p["compute_uv"]:
-        kept = {k: p[k] for k in ("algorithm",) if k in p}
-        u, s, vt = lax.linalg.svd(xs[0], full_matrices=False, compute_uv=True, **kept)
+        _, u, vt = ys
         return [_diagonal(_real(_dot(_adjoint(u), dxs[0], _adjoint(vt))))]
     if p["full_matrices"] and m != n:
         raise DerivativeError(
@@ -270,6 +269,16 @@ def _svd(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
         )
     s, u, vt = ys
     return _thin_svd(s, u, _adjoint(vt), dxs[0])
+
+
+def _svd_with_vectors(box: Box, xs: Values) -> Values | None:
+    """Singular values alone are differentiated along their vectors, which are computed once, forward."""
+    p = box.params
+    if p["compute_uv"]:
+        return None
+    kept = {k: p[k] for k in ("algorithm",) if k in p}
+    u, s, vt = lax.linalg.svd(xs[0], full_matrices=False, compute_uv=True, **kept)
+    return [s, u, vt]
 
 
 def _thin_svd(s: Any, u: Any, v: Any, d: Any) -> Values:
@@ -307,9 +316,7 @@ def _eig(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
     p, w = box.params, ys[0]
     d = dxs[0].astype(w.dtype)
     if box.n_out == 1:
-        kept = {k: v for k, v in p.items() if k in ("implementation", "enable_eigvec_derivs")}
-        _, v = lax.linalg.eig(xs[0], compute_left_eigenvectors=False, compute_right_eigenvectors=True, **kept)
-        return [_diagonal(_dot(_solve(v, d), v))]
+        return [_diagonal(_dot(_solve(ys[1], d), ys[1]))]
     if not p.get("enable_eigvec_derivs", False):
         raise DerivativeError(
             "eig gives eigenvectors whose derivatives hold only where the eigenvalues are distinct: pass "
@@ -323,6 +330,14 @@ def _eig(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
         dw, dv = _eigenvectors(w, ys[-1], d)
         found = [dw, *found[1:], dv]
     return found
+
+
+def _eig_with_vectors(box: Box, xs: Values) -> Values | None:
+    """Eigenvalues alone are differentiated along their vectors, which are computed once, forward."""
+    if box.n_out > 1:
+        return None
+    kept = {k: v for k, v in box.params.items() if k in ("implementation", "enable_eigvec_derivs")}
+    return lax.linalg.eig(xs[0], compute_left_eigenvectors=False, compute_right_eigenvectors=True, **kept)
 
 
 def _eigenvectors(w: Any, v: Any, d: Any) -> tuple[Any, Any]:
@@ -367,7 +382,7 @@ LINALG: dict[str, Fact] = {
     "lu": Opaque(_lu),
     "qr": Opaque(_qr),
     "eigh": Opaque(_eigh),
-    "svd": Opaque(_svd),
-    "eig": Opaque(_eig),
+    "svd": Opaque(_svd, ahead=_svd_with_vectors),
+    "eig": Opaque(_eig, ahead=_eig_with_vectors),
     "fft": Linear(_fft_back),
 }

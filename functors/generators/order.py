@@ -33,12 +33,16 @@ def _along(x: Any, index: Any, axis: int) -> Any:
     return lax.gather(x, places, numbers, (1,) * x.ndim, mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS)
 
 
-def _sort(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
-    """Sort the places along with the keys, and permute the tangents so."""
+def _sorted_with_places(box: Box, xs: Values) -> Values:
+    """Sort the places along with the keys."""
     p, axis = box.params, box.params["dimension"]
     places = lax.broadcasted_iota("uint32", xs[0].shape, axis)
-    order = lax.sort([*xs, places], dimension=axis, is_stable=p["is_stable"], num_keys=p["num_keys"])[-1]
-    return [None if d is None else _along(d, order, axis) for d in dxs]
+    return lax.sort([*xs, places], dimension=axis, is_stable=p["is_stable"], num_keys=p["num_keys"])
+
+
+def _sort(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
+    """Permute the tangents as the keys were."""
+    return [None if d is None else _along(d, ys[-1], box.params["dimension"]) for d in dxs]
 
 
 def _chosen(axis: str) -> Opaque:
@@ -51,7 +55,7 @@ def _chosen(axis: str) -> Opaque:
 
 
 ORDER: dict[str, Fact] = {
-    "sort": Opaque(_sort),
+    "sort": Opaque(_sort, ahead=_sorted_with_places),
     "top_k": _chosen("axis"),
     "approx_top_k": _chosen("reduction_dimension"),
 }
