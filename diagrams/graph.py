@@ -106,18 +106,25 @@ class Graph:
         return last.tolist()
 
     def names(self) -> list[str]:
-        """A unique name for every node: that of its box, with `_1`, `_2` ... for the second, third ... use."""
+        """A unique name for every node: that of its box, with `_1`, `_2` ... for the second, third ... use.
+
+        Backward boxes are counted from the end, so that `R[dense]_1` is the way back through `dense_1`.
+        """
         labels = [b.name for b in self.table]
-        used = {labels[op] for op in set(self.ops.tolist())}  # a box called f_1 keeps its name
+        ops = self.ops.tolist()
+        used = {labels[op] for op in set(ops)}  # a box called f_1 keeps its name
         count: dict[str, int] = {}
-        found = []
-        for op in self.ops.tolist():
-            label = name = labels[op]
-            k = count.get(label, 0)
-            while k and (name := f"{label}_{k}") in used:
-                k += 1
-            count[label] = k + 1
-            found.append(name)
+        found = [""] * len(ops)
+        for back in (False, True):
+            for node in range(len(ops) - 1, -1, -1) if back else range(len(ops)):
+                label = name = labels[ops[node]]
+                if label.startswith("R[") is not back:
+                    continue
+                k = count.get(label, 0)
+                while k and (name := f"{label}_{k}") in used:
+                    k += 1
+                count[label] = k + 1
+                found[node] = name
         return found
 
     @property

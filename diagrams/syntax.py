@@ -309,6 +309,8 @@ def _diagram(x: Any) -> Diagram:
 
 def not_a_diagram(x: Any) -> str:
     """What to say of something that stands where a diagram should."""
+    if hasattr(x, "para"):
+        return f"{x!r} is a learner: its step is the model learner.para, and the diagram learner.step"
     if callable(x) and hasattr(x, "__name__"):
         name = x.__name__
         return (

@@ -36,9 +36,9 @@ from ..diagrams.tracing.jaxpr import READERS, SEALED, from_jax
 from ..diagrams.tracing.primitives import known, primitive
 from ..diagrams.types import R
 from .derivatives.derivative import forward, reverse
-from .derivatives.facts import Silent
 from .derivatives.smooth import NESTED
 from .generators import FACTS
+from .generators.facts import Silent
 
 __all__ = ["Coverage", "CoverageRow", "coverage"]
 
@@ -160,7 +160,7 @@ def _reason(functor: Callable[[Diagram], Diagram], d: Diagram) -> str:
 def _line(message: str) -> str:
     """The reason in one line, without the box that was asked and without addresses in memory."""
     reason = message.split("\n")[0].split(" has no derivative in JAX: ")[-1].strip()
-    return re.sub(r"<[\w.]*?(\w+) object at 0x\w+>", r"\1", reason)
+    return re.sub(r"<[\w.]*?(\w+) object at [\w.]+>", r"\1", reason)
 
 
 # --- an example of each primitive that no fact describes, as a function of a square matrix ---

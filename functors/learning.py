@@ -81,9 +81,9 @@ class Learner:
         require(loss, "Learner")
         self.model, self.loss, self.base = Para.lift(model), _arrow(loss), base
         self.optimizer = optimizer = _optimizer(optimizer)
+        self._cells = (optimizer.cell(self.model.entries),)
         self.rate, self.residual = _rate(optimizer, rate), residual
         self.inputs, self.labels = self.model.dom, _labels(self.model, self.loss)
-        self._cells = (optimizer.cell(self.model.entries),)
         memory = [(("memory", *path), Param(ty)) for path, ty in self._cells[0].state]
         self.entries: tuple[Entry, ...] = (*memory, *[(("params", *path), q) for path, q in self.model.entries])
         self._batched: Callable[[int], Learner] = self._of_examples

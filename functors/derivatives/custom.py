@@ -1,9 +1,9 @@
 """Derivatives that users gave, honored: `custom_jvp` and `custom_vjp`.
 
-A `custom_jvp` rule is the tangent map, and its transpose is the backward map. A function that a rule applies to a
-tangent is linear there, and is transposed by its definition: a rule of its own tells how it is differentiated. A
-`custom_vjp` rule is an optic as it stands; its tangent map is the transpose of the backward map, D[f](a, v) =
-R[R[f](a, -)](0, v) (R. Cockett et al., "Reverse derivative categories", 2020), which JAX itself refuses.
+A `custom_jvp` rule is the tangent map, and its transpose is the backward map. What the rule applies to a tangent is
+linear, and is transposed by its definition: rules that it has tell how it is differentiated, not how it is transposed.
+A `custom_vjp` rule is an optic as it stands; its tangent map is the transpose of the backward map,
+D[f](a, v) = R[R[f](a, -)](0, v) (R. Cockett et al., "Reverse derivative categories", 2020), which JAX itself refuses.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, overload
 
+import numpy as np
+
 from ...categories.duals import Dual
 from ...categories.errors import DerivativeError
 from ...categories.lens import Lens, Pair
@@ -82,14 +84,15 @@ def reverse(
 def _wanted(d: Diagram, wrt: Sequence[int | str] | None, base: Base) -> list[bool]:
     if wrt is None:
         return [base.moves(w) for w in d.dom.inside]
-    for i in wrt:
-        if not isinstance(i, int) or not 0 <= i < d.n_in:
+    asked = {wrt} if isinstance(wrt, str) else set(wrt)
+    for i in asked:
+        if not isinstance(i, (int, np.integer)) or not 0 <= i < d.n_in:
             raise DerivativeError(f"wrt={i!r} names no input: the diagram takes {d.dom}, wires 0 to {d.n_in - 1}")
         if not base.moves(d.dom.inside[i]):
             raise DerivativeError(
                 f"wire {i} is {d.dom.inside[i]}, which has no cotangent: integers, booleans and keys do not move"
             )
-    return [i in wrt for i in range(d.n_in)]
+    return [i in asked for i in range(d.n_in)]
 
 
 def _reverse_model(model: Para, wrt: Sequence[int | str] | None, value: bool, residual: Policy, base: Base) -> Para:
@@ -105,8 +108,11 @@ def _places(model: Para, wrt: Sequence[int | str] | None) -> list[int | str] | N
     """Numbers of inputs, with paths of parameters as the inputs that they are."""
     if wrt is None:
         return None
-    n = len(model.dom)
-    return [j for i in wrt for j in ([i] if isinstance(i, int) else [n + k for k in model.places(i)])]
+    n, single = len(model.dom), {path: [i] for i, path in enumerate(model.paths)}
+    found: list[int | str] = []
+    for i in [wrt] if isinstance(wrt, str) else wrt:
+        found += [n + k for k in single.get(i) or model.places(i)] if isinstance(i, str) else [i]
+    return found
 
 
 @overload

@@ -3,7 +3,9 @@
 Of a step C ⊗ S ⊗ X -> S ⊗ Y the forward scan stacks what the steps keep; the backward scan runs the other way over
 those stacks, carries the cotangent of the state, and adds up that of the constants. Over a horizon n it equals the
 reverse derivative of the n-fold composite (D. Sprunger and S. Katsumata, "Differentiable causal computations via
-delayed trace", 2019). Which cotangents are carried is the least fixed point.
+delayed trace", 2019). Which cotangents are carried is the least fixed point. What depends on the constants alone is the
+same at every step: it is not stacked, but computed once more on the way back (loop-invariant code motion, cf. A. Aho,
+M. Lam, R. Sethi, J. Ullman, "Compilers", 2006, section 9.5).
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...diagrams.box import Box
-from ...diagrams.graph import Builder
+from ...diagrams.graph import Builder, Graph, splice
 from ...diagrams.nn.repetition import scan_of
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty, Wire
 from .forwarding import push
-from .optic import Base, Mask, Optic, Tangent, chosen, inline
+from .optic import Base, Mask, Optic, Tangent, chosen, inline, read_only
 from .reversing import pull, reach
 
 __all__ = ["scan_optic", "scan_tangent"]
@@ -133,8 +135,9 @@ def scan_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     parts, step = _Parts.of(box), box.params["body"].diagram
     wanted = _fixed_wants(step, parts, wants, base)
     optic, present = _fixed_step(step, parts, wanted, asked, base)
-    forward, place = _stacking(box, step, optic, parts)
-    return _back(box, step, optic, parts, wants, asked, present, forward, place, base)
+    still = _standing(step, optic, parts)
+    forward, place = _stacking(box, step, optic, parts, still)
+    return _back(box, step, optic, parts, wants, asked, present, forward, place, still, base)
 
 
 def _fixed_wants(step: Diagram, parts: _Parts, wants: Mask, base: Base) -> list[bool]:
@@ -164,7 +167,48 @@ def _fixed_step(
             present[i] = True
 
 
-def _stacking(box: Box, step: Diagram, optic: Optic, parts: _Parts) -> tuple[Box, dict[int, int]]:
+@dataclass(frozen=True, eq=False)
+class _Standing:
+    """What a step keeps though it is the same every time, and how it is made: `once`, of the constants that it `reads`."""
+
+    wires: tuple[int, ...]
+    once: Diagram
+    reads: tuple[int, ...]
+
+
+def _standing(step: Diagram, optic: Optic, parts: _Parts) -> _Standing:
+    """What the step adds and keeps that depends on its constants alone, by numbers around the step."""
+    n = len(step.dom)
+    extra = [j - n for j in dict.fromkeys(optic.keeps) if j >= n + len(step.cod)]
+    graph, still = _separated(optic.forward.graph, parts.consts) if extra else (optic.forward.graph, b"")
+    made = graph.outputs.tolist()
+    found = [k for k in extra if still[made[k]]]
+    once, reads = read_only(Diagram.of_graph(graph).then(Diagram.wires(optic.forward.cod, found)))
+    return _Standing(tuple(n + k for k in found), once, reads)
+
+
+def _separated(graph: Graph, consts: int) -> tuple[Graph, bytearray]:
+    """The graph in which no box with a definition mixes what stands still with what moves, and what stands still."""
+    while True:
+        build, new = Builder(graph.dom), list(range(len(graph.dom)))
+        still = bytearray(b"\x01" * consts + b"\x00" * (len(graph.dom) - consts))
+        mixed = False
+        for box, reads, _ in graph.nodes():
+            inputs = [new[i] for i in reads]
+            on = all(still[i] for i in inputs)
+            if not on and not box.op and box.definition is not None and any(still[i] for i in inputs):
+                mixed = True
+                new.extend(splice(build, box.definition.graph, inputs))
+            else:
+                new.extend(build.add(box, inputs))
+            # what a box just opened gives counts as moving, and the next round tells
+            still.extend((b"\x01" if on else b"\x00") * (build.n_wires - len(still)))
+        graph = build.finish([new[w] for w in graph.outputs.tolist()], graph.cod)
+        if not mixed:
+            return graph, still
+
+
+def _stacking(box: Box, step: Diagram, optic: Optic, parts: _Parts, still: _Standing) -> tuple[Box, dict[int, int]]:
     """The forward scan, and where each wire that the step keeps is found around it."""
     n_step, cut = len(step.dom), parts.consts + parts.carry
     n_cod = len(step.cod)
@@ -173,9 +217,11 @@ def _stacking(box: Box, step: Diagram, optic: Optic, parts: _Parts) -> tuple[Box
         """Whether the scan must stack it: a carry, before or after the step, or what the step adds."""
         return parts.consts <= j < cut or n_step <= j < n_step + parts.carry or j >= n_step + n_cod
 
-    stack = [j for j in dict.fromkeys(optic.keeps) if extra(j)]
+    once = set(still.wires)
+    kept = dict.fromkeys(j for j in (*optic.keeps, *still.reads) if j not in once)
+    stack = [j for j in kept if extra(j)]
     first = box.n_in + box.n_out
-    place = {j: j if j < n_step else box.n_in + j - n_step for j in optic.keeps if j not in stack}
+    place = {j: j if j < n_step else box.n_in + j - n_step for j in kept}
     place |= {j: first + k for k, j in enumerate(stack)}
     if not stack and optic.plain:
         return box, place
@@ -198,22 +244,24 @@ def _back(
     present: Sequence[bool],
     forward: Box,
     place: dict[int, int],
+    still: _Standing,
     base: Base,
 ) -> Optic:
     """The backward scan, with its wires in the order M ⊗ B' -> A'."""
-    keeps = list(dict.fromkeys(optic.keeps))
-    fixed = [j for j in keeps if j < parts.consts]
-    moving = [j for j in keeps if j >= parts.consts]
+    once = set(still.wires)
+    fixed = [j for j in dict.fromkeys(optic.keeps) if j < parts.consts or j in once]
+    moving = [j for j in dict.fromkeys(optic.keeps) if j >= parts.consts and j not in once]
     carried = [i for i in range(parts.carry) if present[i]]
     summed = [i for i in optic.gives if i < parts.consts]
     body = _back_step(step, optic, parts, present, fixed, moving, carried, summed, base)
     scan = _like(box, body, len(fixed), len(carried) + len(summed), f"R[{box.name}]", turned=True)
 
     types = [*box.dom.inside, *forward.cod.inside]
-    outer = Builder(Ty.of(types[place[j]] for j in keeps) @ Ty.of(chosen(box.cod.inside, asked)))
-    at = {j: k for k, j in enumerate(keeps)}
-    fresh = iter(range(len(keeps), len(outer.dom)))
+    outer = Builder(Ty.of(types[k] for k in place.values()) @ Ty.of(chosen(box.cod.inside, asked)))
+    at = {j: k for k, j in enumerate(place)}
+    fresh = iter(range(len(place), len(outer.dom)))
     given = {i: next(fresh) for i, on in enumerate(asked) if on}
+    at |= zip(still.wires, inline(outer, still.once, [at[j] for j in still.reads]), strict=True)
 
     def start(i: int, w: Wire) -> int:
         return given[i] if i in given else inline(outer, base.zero(w), ())[0]
@@ -231,7 +279,7 @@ def _back(
     gives = tuple(i for i, on in enumerate(wants) if on and i in found)
     backward = outer.finish([found[i] for i in gives], Ty.of(box.dom.inside[i] for i in gives))
     plain = forward is box
-    return Optic(forward, tuple(place[j] for j in keeps), Diagram.of_graph(backward), gives, plain)
+    return Optic(forward, tuple(place.values()), Diagram.of_graph(backward), gives, plain)
 
 
 def _back_step(

@@ -19,6 +19,7 @@ never materialized. Equal up to sliding maps through M (M. Riley, "Categories of
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
 from ...diagrams.types import Ty, Wire
 
-__all__ = ["Base", "Mask", "Optic", "Tangent", "chosen", "pruned", "rule"]
+__all__ = ["Base", "Mask", "Optic", "Tangent", "chosen", "precision", "pruned", "rule"]
 
 Mask = tuple[bool, ...]
 
@@ -106,9 +107,19 @@ def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tup
         there[:] = [i for i, v in enumerate(made) if v is not None]
         return [v for v in made if v is not None]
 
-    with jax.numpy_dtype_promotion("standard"):
+    with precision(wires), jax.numpy_dtype_promotion("standard"):
         found = read(jax.make_jaxpr(traced)(*[aval(w) for w in wires]))
     return found, tuple(there)
+
+
+def precision(wires: Sequence[Wire]) -> AbstractContextManager[Any]:
+    """Where rules over these wires are traced: with 64 bits if a wire has them, though JAX may not be set to now."""
+    import jax
+
+    return jax.enable_x64(True) if any(w.dtype in WIDE for w in wires) else nullcontext()
+
+
+WIDE = {"float64", "complex128", "int64", "uint64"}
 
 
 def pruned(graph: Graph, always: Sequence[int] = ()) -> tuple[Graph, tuple[int, ...]]:

@@ -17,7 +17,7 @@ from ...diagrams.tracing.arrays import FLOAT0, aval, spread
 from ...diagrams.tracing.emit import apply_box
 from ...diagrams.tracing.jaxpr import read
 from ...diagrams.types import Wire
-from .optic import Mask, Optic, Tangent, chosen
+from .optic import Mask, Optic, Tangent, chosen, precision
 
 __all__ = ["oracle_optic", "oracle_tangent"]
 
@@ -77,7 +77,8 @@ def oracle_optic(box: Box, wants: Mask, asked: Mask) -> Optic:
 
 def _traced(box: Box, run: Callable[..., Any], wires: Sequence[Wire]) -> Diagram:
     try:
-        return read(jax.make_jaxpr(run)(*[aval(w) for w in wires]))
+        with precision(wires):
+            return read(jax.make_jaxpr(run)(*[aval(w) for w in wires]))
     except (NotImplementedError, TypeError, ValueError, AssertionError) as error:
         reason = str(error).strip().split("\n")[0]
         raise DerivativeError(f"{box.name} : {box.dom} -> {box.cod} has no derivative in JAX: {reason}") from error

@@ -18,8 +18,8 @@ from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import apply_box
 from ...diagrams.types import Ty, Wire
-from .facts import Bilinear, Elementwise, Fact, Linear, Opaque, summed, widened
-from .optic import Base, Mask, Optic, Tangent, chosen, inline, read_only, rule
+from ..generators.facts import Bilinear, Elementwise, Fact, Linear, Opaque, summed, widened
+from .optic import Base, Mask, Optic, Tangent, chosen, inline, precision, read_only, rule
 from .reversing import pull
 
 __all__ = ["generator_optic", "generator_tangent"]
@@ -63,7 +63,7 @@ def _tangent_of(box: Box, fact: Fact, moving: Mask, ran: Diagram) -> tuple[Diagr
 
 
 def _linear(box: Box, fact: Linear, xs: Values, ys: Values, dxs: Values) -> Values:
-    at = fact.linear(box)
+    at = dict.fromkeys(fact.linear(box))
     if all(dxs[i] is None for i in at):
         return [None] * box.n_out
     if fact.tangent is not None and any(dxs[i] is None for i in at):
@@ -120,7 +120,7 @@ def _kept(ran: Diagram, backward: Diagram, gives: tuple[int, ...], n: int, n_cts
 
 
 def _linear_back(box: Box, fact: Linear, xs: Values, ys: Values, dys: Values) -> Values:
-    at = fact.linear(box)
+    at = set(fact.linear(box))
     found = iter(fact.transpose(box, dys, [None if i in at else x for i, x in enumerate(xs)]))
     return [next(found) if i in at else None for i in range(box.n_in)]
 
@@ -175,16 +175,14 @@ def _transposed(ran: Diagram, push: Diagram, gives: tuple[int, ...], wants: Mask
 
 def _at_zero(d: Diagram, read: tuple[int, ...], start: int, stop: int) -> tuple[Diagram, tuple[int, ...]]:
     """The diagram with zeros at the inputs that were `start` to `stop` before pruning."""
-    kept = tuple(i for i in read if not start <= i < stop)
+    kept = {i: k for k, i in enumerate(i for i in read if not start <= i < stop)}
     build = Builder(Ty.of(w for i, w in zip(read, d.dom.inside, strict=True) if i in kept))
-    numbers = iter(range(len(kept)))
-    values = [
-        next(numbers) if i in kept else inline(build, zero(w), ())[0] for i, w in zip(read, d.dom.inside, strict=True)
-    ]
-    return Diagram.of_graph(build.finish(inline(build, d, values), d.cod)), kept
+    values = [kept[i] if i in kept else inline(build, zero(w), ())[0] for i, w in zip(read, d.dom.inside, strict=True)]
+    return Diagram.of_graph(build.finish(inline(build, d, values), d.cod)), tuple(kept)
 
 
 @lru_cache(maxsize=4096)
 def zero(w: Wire) -> Diagram:
     """The zero of a wire, as a diagram without inputs."""
-    return rule(lambda: [jnp.zeros(w.shape, w.dtype)], ())[0]
+    with precision([w]):
+        return rule(lambda: [jnp.zeros(w.shape, w.dtype)], ())[0]

@@ -24,7 +24,7 @@ from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.tracing.primitives import primitive
 from ...diagrams.types import Ty, Wire
 from .forwarding import push
-from .optic import Base, Mask, Optic, Tangent, inline, read_only
+from .optic import Base, Mask, Optic, Tangent, inline, precision, read_only
 from .reversing import pull
 
 __all__ = ["checkpoint", "recomputing", "remat_optic", "remat_tangent", "remembering"]
@@ -61,7 +61,28 @@ def remat_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
         return bool(answer) and type(answer).__name__ != "RecomputeType"
 
     body = box.params["jaxpr"].diagram
+    if policy is not None:
+        body = _reaching(body, keep)
     return recomputing(pull(body.graph, wants, asked, base), box, keep)
+
+
+def _reaching(d: Diagram, keep: Keep) -> Diagram:
+    """The diagram with those boxes open that hold one to keep: a policy is about primitives, however deep inside."""
+    inner: dict[int, Diagram] = {}
+    for box in d.graph.table:
+        if box.definition is not None and not box.op:
+            part = _reaching(box.definition, keep)
+            if any(keep(b) for b in part.graph.table):
+                inner[id(box)] = part
+    if not inner:
+        return d
+    build = Builder(d.dom)
+
+    def one(box: Box, *wires: int) -> Sequence[int]:
+        part = inner.get(id(box))
+        return build.add(box, wires) if part is None else inline(build, part, wires)
+
+    return Diagram.of_graph(build.finish(interpret(d.graph, one, range(d.n_in)), d.cod))
 
 
 def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
@@ -149,13 +170,26 @@ def remembering(d: Diagram, residual: Policy) -> Diagram:
     else:
         paths = list(residual)
         for path in paths:
-            d.at(path)
+            _refuse_inside(d, path)
     if not paths:
         raise DerivativeError("the residual policy names no box: 'recompute' keeps the fewest")
     policy = jax.checkpoint_policies.save_only_these_names(*paths)
     return checkpoint(
         _marked(d, {tuple(p.split("/")): p for p in paths}), "checkpoint", {**_template().params, "policy": policy}
     )
+
+
+def _refuse_inside(d: Diagram, path: str) -> None:
+    """Refuse a path that names no box, or one in the body of a loop or a choice."""
+    d.at(path)
+    parts = path.split("/")
+    for k in range(1, len(parts)):
+        above = "/".join(parts[:k])
+        if d.at(above).op:
+            raise DerivativeError(
+                f"residual={path!r} is inside {above}, which is not a box with a definition: keep what {above} gives, "
+                "or put jax.checkpoint with a policy in its body"
+            )
 
 
 def _recomputed(d: Diagram) -> Diagram:
@@ -210,4 +244,5 @@ def _marked(d: Diagram, paths: dict[tuple[str, ...], str]) -> Diagram:
 @lru_cache(maxsize=4096)
 def _tag(name: str, w: Wire) -> Box:
     """The identity that JAX's policies know by name."""
-    return from_jax(lambda x: checkpoint_name(x, name), aval(w)).boxes[0]
+    with precision([w]):
+        return from_jax(lambda x: checkpoint_name(x, name), aval(w)).boxes[0]

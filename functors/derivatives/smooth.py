@@ -3,7 +3,8 @@
 A box with a definition goes to its definition's, closed again under its name; a generator to what the table of
 facts says of it; a box that carries diagrams (a loop, a choice, a custom rule) to its rule in `NESTED`; any other
 primitive to JAX's own derivative of it, traced once (`oracle`). Each is made once for each kind of box and choice of
-cotangents, and shared by all boxes that are equal.
+cotangents, and shared by all boxes that are equal. Of a map that is linear already, such as a tangent map, the reverse
+derivative is the transpose: custom rules stand aside for the definition, and a generator that is not linear is refused.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from functools import lru_cache
 
 from jax import lax
 
+from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.params import derived
 from ...diagrams.types import Wire
 from ..generators import FACTS
+from ..generators.facts import Silent
 from .branches import cond_optic, cond_tangent
 from .custom import jvp_optic, jvp_tangent, vjp_optic, vjp_tangent
-from .facts import Silent
 from .loops import scan_optic, scan_tangent
 from .nested import definition_optic, definition_tangent
 from .optic import Base, Mask, Optic, Tangent, rule
@@ -29,7 +31,7 @@ from .primal import generator_optic, generator_tangent, zero
 from .remat import remat_optic, remat_tangent
 from .trips import while_optic, while_tangent
 
-__all__ = ["NESTED", "SMOOTH", "Nested", "handling", "optic_of", "tangent_of"]
+__all__ = ["LINEAR", "NESTED", "SMOOTH", "Nested", "handling", "optic_of", "tangent_of", "transpose_of"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ def optic_of(box: Box, wants: Mask, asked: Mask) -> Optic:
     return derived(box, ("optic", wants, asked), lambda: _optic(box, wants, asked))
 
 
+def transpose_of(box: Box, wants: Mask, asked: Mask) -> Optic:
+    """The optic of a box that is linear in the inputs that are wanted; its residual does not depend on them.
+
+    Raises `DerivativeError` where the box is not linear in them.
+    """
+    return derived(box, ("transpose", wants, asked), lambda: _transpose(box, wants, asked))
+
+
 def tangent_of(box: Box, moving: Mask) -> Tangent:
     """The tangent map of a box for the inputs that move; raises `DerivativeError` where there is none."""
     return derived(box, ("tangent", moving), lambda: _tangent(box, moving))
@@ -71,6 +81,22 @@ def _optic(box: Box, wants: Mask, asked: Mask) -> Optic:
         return NESTED[box.op].optic(box, wants, asked, SMOOTH)
     fact = FACTS.get(box.op)
     return oracle_optic(box, wants, asked) if fact is None else generator_optic(box, fact, wants, asked, SMOOTH)
+
+
+def _transpose(box: Box, wants: Mask, asked: Mask) -> Optic:
+    if box.op in NESTED:
+        nested = NESTED["" if box.op.startswith("custom") else box.op]
+        return nested.optic(box, wants, asked, LINEAR)
+    fact = FACTS.get(box.op)
+    if fact is None:
+        return oracle_optic(box, wants, asked)
+    optic = generator_optic(box, fact, wants, asked, LINEAR)
+    if any(j >= box.n_in or wants[j] for j in optic.keeps):
+        raise DerivativeError(
+            f"{box.name} is not linear, but a derivative rule applies it to a tangent or cotangent: the rule has no "
+            "transpose, make it linear in them"
+        )
+    return optic
 
 
 def _tangent(box: Box, moving: Mask) -> Tangent:
@@ -96,4 +122,9 @@ def _plus(w: Wire) -> Box:
     return rule(lambda x, y: [lax.add(x, y)], (w, w))[0].boxes[0]
 
 
-SMOOTH = Base(lambda w: w.differentiable, _silent, optic_of, tangent_of, _plus, zero)
+def _moves(w: Wire) -> bool:
+    return w.differentiable
+
+
+LINEAR = Base(_moves, _silent, transpose_of, tangent_of, _plus, zero)
+SMOOTH = Base(_moves, _silent, optic_of, tangent_of, _plus, zero, LINEAR)

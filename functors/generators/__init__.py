@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..derivatives.facts import Fact
 from .arithmetic import ARITHMETIC
 from .elementary import ELEMENTARY
+from .facts import Fact
 from .indexing import INDEXING
 from .linalg import LINALG
 from .order import ORDER

@@ -11,7 +11,7 @@ from typing import Any
 from jax import lax
 
 from ...diagrams.box import Box
-from ..derivatives.facts import Elementwise, Fact, Linear, Opaque, summed, widened
+from .facts import Elementwise, Fact, Linear, Opaque, summed, widened
 
 __all__ = ["ARITHMETIC"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
-from ..derivatives.facts import Elementwise, Fact
+from .facts import Elementwise, Fact
 
 __all__ = ["ELEMENTARY"]
 

@@ -19,7 +19,7 @@ from jax import lax
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.tracing.emit import apply_box
-from ..derivatives.facts import Fact, Linear, Opaque
+from .facts import Fact, Linear, Opaque
 
 __all__ = ["INDEXING"]
 

@@ -12,7 +12,7 @@ from typing import Any
 from jax import lax
 
 from ...diagrams.box import Box
-from ..derivatives.facts import Fact, Opaque
+from .facts import Fact, Opaque
 
 __all__ = ["ORDER"]
 

@@ -9,7 +9,7 @@ from jax import lax
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
-from ..derivatives.facts import Bilinear, Fact, summed
+from .facts import Bilinear, Fact, summed
 
 __all__ = ["PRODUCTS"]
 

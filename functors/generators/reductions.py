@@ -8,7 +8,7 @@ from typing import Any
 from jax import lax
 
 from ...diagrams.box import Box
-from ..derivatives.facts import Fact, Linear, Opaque
+from .facts import Fact, Linear, Opaque
 
 __all__ = ["REDUCTIONS"]
 

@@ -14,7 +14,7 @@ from jax import lax
 
 from ...diagrams.box import Box
 from ...diagrams.tracing.emit import apply_box
-from ..derivatives.facts import Fact, Linear
+from .facts import Fact, Linear
 
 __all__ = ["REINDEXING"]
 

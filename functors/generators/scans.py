@@ -20,7 +20,7 @@ import numpy as np
 from jax import lax
 
 from ...diagrams.box import Box
-from ..derivatives.facts import Fact, Linear, Opaque
+from .facts import Fact, Linear, Opaque
 
 __all__ = ["CUMULATIVE"]
 

@@ -20,7 +20,7 @@ from jax import lax
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
-from ..derivatives.facts import Elementwise, Fact, Opaque, widened
+from .facts import Elementwise, Fact, Opaque, widened
 
 __all__ = ["SPECIAL"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..derivatives.facts import Fact, Silent
+from .facts import Fact, Silent
 
 __all__ = ["STILL"]
 

@@ -24,7 +24,7 @@ from jax import lax
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.tracing.primitives import primitive
-from ..derivatives.facts import Bilinear, Fact, Linear, Opaque
+from .facts import Bilinear, Fact, Linear, Opaque
 
 __all__ = ["WINDOWS"]
 

@@ -1,0 +1,182 @@
+"""What the forward pass keeps for the way back changes memory and never the result: checkpoints and `residual`."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from agreement import agree, every_box
+from jax import lax
+from jax.ad_checkpoint import checkpoint_name
+
+from paralens import Learner, R, compile, from_jax, lens, losses, nn, optimizers, reverse, to_jax
+from paralens.categories.errors import DerivativeError, PathError
+from paralens.functors.derivatives.derivative import forward
+
+P = jax.checkpoint_policies
+W, V = np.random.default_rng(0).uniform(0.3, 1.5, (3, 3)), np.random.default_rng(1).uniform(0.3, 1.5, 3)
+POLICIES = {
+    "none": None,
+    "nothing": P.nothing_saveable,
+    "everything": P.everything_saveable,
+    "dots": P.dots_saveable,
+    "dots without batch": P.dots_with_no_batch_dims_saveable,
+    "only h": P.save_only_these_names("h"),
+    "any but h": P.save_any_names_but_these("h"),
+    "all but h": P.save_anything_except_these_names("h"),
+    "dots and g": P.save_from_both_policies(P.dots_saveable, P.save_only_these_names("g")),
+    "offload dots": P.offload_dot_with_no_batch_dims("device", "pinned_host"),
+    "offload g": P.save_and_offload_only_these_names(
+        names_which_can_be_saved=["h"],
+        names_which_can_be_offloaded=["g"],
+        offload_src="device",
+        offload_dst="pinned_host",
+    ),
+}
+EVERY = pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+
+
+def block(w, x):
+    h = checkpoint_name(jnp.tanh(w @ x), "h")
+    return checkpoint_name(jnp.sin(w @ h), "g") * x
+
+
+def twice(w, x, policy):
+    f = jax.checkpoint(block, policy=policy)
+    return f(w, f(w, x))
+
+
+@EVERY
+def test_every_policy_of_jax_gives_the_same_derivatives(policy):
+    with jax.enable_x64(True):
+        agree(lambda w, x: twice(w, x, policy), W, V, like=lambda w, x: block(w, block(w, x)), written=False)
+
+
+@pytest.mark.slow
+@EVERY
+def test_every_policy_of_jax_gives_the_same_second_derivatives(policy):
+    with jax.enable_x64(True):
+        agree(lambda w, x: twice(w, x, policy), W, V, like=lambda w, x: block(w, block(w, x)), order=2, written=False)
+
+
+NESTED = {
+    "checkpoint of checkpoints": lambda w, x: jax.checkpoint(lambda w, x: jax.checkpoint(block)(w, block(w, x)))(w, x),
+    "inputs given out": jax.checkpoint(lambda w, x: (w, x, jnp.sin(x), w)),
+    "constants given out": jax.checkpoint(lambda w, x: (jnp.ones(3, x.dtype), w @ x, jnp.sin(w))),
+    "a static argument": lambda w, x: jax.checkpoint(lambda w, n, x: (w @ x) ** n, static_argnums=1)(w, 3, x),
+    "a key": jax.checkpoint(lambda w, x: w @ x * jax.random.normal(jax.random.key(0), (3,), x.dtype)),
+    "closed": jax.checkpoint(lambda w, x: jax.jit(block)(w, jax.jit(block)(w, x)), policy=P.dots_saveable),
+    "a scan": jax.checkpoint(lambda w, x: lax.scan(lambda x, r: (block(w, x) + r, x), x, w), policy=P.dots_saveable),
+}
+
+
+@pytest.mark.parametrize("f", NESTED.values(), ids=NESTED)
+def test_checkpoints_agree(f):
+    with jax.enable_x64(True):
+        agree(f, W, V, order=1, written=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("f", NESTED.values(), ids=NESTED)
+def test_checkpoints_agree_in_the_second_order(f):
+    with jax.enable_x64(True):
+        agree(f, W, V, order=2, written=False)
+
+
+def kept(f):
+    """What the forward pass keeps besides the two inputs, as shapes."""
+    return sorted(w.shape for w in lens(from_jax(f, R(6, 4), R(4))).residual.inside)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_policy_keeps_what_it_names_however_deep_inside(closed):
+    def inside(w, x):
+        return jnp.tanh(jnp.exp(w @ jnp.sin(x)))
+
+    f = jax.jit(jax.jit(inside)) if closed else inside
+    run = lambda policy: kept(jax.checkpoint(lambda w, x: f(w, x) * 2.0, policy=policy))  # noqa: E731
+    assert run(None) == run(P.nothing_saveable) == [(4,), (6, 4)]
+    assert run(P.dots_saveable) == [(4,), (6,), (6, 4)]
+    everything = run(P.everything_saveable)
+    assert len(everything) >= 3
+    assert (6,) in everything
+
+
+def test_the_derivatives_of_a_checkpoint_are_checkpoints():
+    d = from_jax(jax.checkpoint(lambda x: jnp.sin(jnp.exp(x))), R(3))
+    [box] = d.boxes
+    assert [b.op for b in reverse(d).boxes] == [box.op]
+    assert [b.op for b in forward(d).boxes] == [box.op]
+    assert reverse(d).boxes[0].params["differentiated"]
+
+
+# -- residual= ---------------------------------------------------------------------------------------
+
+MODEL = nn.dense(3, 8) >> nn.tanh(8) >> nn.layer_norm(8) >> nn.dense(8, 2)
+RESIDUALS = {
+    "store": "store",
+    "recompute": "recompute",
+    "one path": ["tanh"],
+    "a path inside": ["layer_norm/mul", "dense"],
+    "a predicate": lambda path, box: path.startswith("dense"),
+}
+ANY = pytest.mark.parametrize("residual", RESIDUALS.values(), ids=RESIDUALS)
+
+
+@ANY
+def test_what_is_kept_changes_nothing_in_the_result(residual):
+    params, x, dy = MODEL.init(0), jnp.arange(3.0), jnp.array([1.0, -2.0])
+    expected = to_jax(reverse(MODEL, value=True))(params, x, dy)
+    got = to_jax(reverse(MODEL, value=True, residual=residual))(params, x, dy)
+    both = lens(MODEL, residual=residual)
+    ahead = to_jax(both.arrow.forward)(x, *MODEL.flat(params))
+    back = to_jax(both.arrow.backward)(*ahead[1:], dy)
+    for e, g, b in zip(expected, got, (ahead[0], *back), strict=True):
+        np.testing.assert_allclose(g, e, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(b, e, rtol=1e-5, atol=1e-6)
+
+
+@ANY
+def test_a_learner_learns_the_same_whatever_is_kept(residual):
+    def trained(residual):
+        learner = Learner(MODEL, losses.squared_error(2), optimizers.adam(0.1), residual=residual)
+        state, step = learner.init(0), compile(learner)
+        for _ in range(3):
+            state, loss = step(state, jnp.ones((4, 3)), jnp.ones((4, 2)))
+        return float(loss)
+
+    assert trained(residual) == pytest.approx(trained("store"), rel=1e-5)
+
+
+def test_less_is_kept_when_more_is_recomputed():
+    sizes = [sum(w.nbytes for w in lens(MODEL, residual=r).arrow.residual.inside) for r in ("recompute", "store")]
+    assert sizes[0] < sizes[1]
+
+
+def test_the_steps_of_a_scan_are_recomputed_one_at_a_time():
+    d = from_jax(lambda x: lax.scan(lambda c, _: (jnp.sin(jnp.exp(jnp.tanh(c))), None), x, None, length=5)[0], R(3))
+    assert lens(d, residual="recompute").residual == R(5, 3)
+    assert any("differentiated" in b.params for b in every_box(reverse(d, residual="recompute")))
+    x = jnp.arange(3.0)
+    np.testing.assert_allclose(to_jax(reverse(d, residual="recompute"))(x, x), to_jax(reverse(d))(x, x), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "residual, error, told",
+    [
+        ("stored", DerivativeError, "is no policy: give 'store', 'recompute', paths of boxes"),
+        (["nothing"], PathError, "no box 'nothing' in the diagram"),
+        (["dense/nothing"], PathError, "nothing"),
+        ([], DerivativeError, "names no box"),
+        (lambda path, box: False, DerivativeError, "names no box"),
+    ],
+)
+def test_a_policy_that_names_nothing_is_refused(residual, error, told):
+    for take in (reverse, lens):
+        with pytest.raises(error, match=told):
+            take(MODEL, residual=residual)
+
+
+def test_a_path_into_the_body_of_a_loop_is_refused():
+    d = from_jax(lambda x: lax.scan(lambda c, _: (jnp.sin(c), None), x, None, length=5)[0], R(3))
+    with pytest.raises(DerivativeError, match="residual='scan/body/sin' is inside scan, which is not a box with a def"):
+        reverse(d, residual=["scan/body/sin"])
