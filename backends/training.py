@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+from jax.core import Tracer
+
 from ..categories.errors import InputError
 from ..functors.learning import Learner, State
 from .programs import Compiled
@@ -44,7 +47,15 @@ class CompiledLearner:
                 f"a learner is called as step(state, *data) with a state from .init(key), not {type(state).__name__}"
             )
         tree = {"memory": state.memory, "params": state.params} if state.memory else {"params": state.params}
-        made = self.program(self._examples(data))(tree, *data)
+        try:
+            made = self.program(self._examples(data))(tree, *data)
+        except (RuntimeError, ValueError) as error:
+            if not any(_gone(x) for x in jax.tree.leaves(tree)):
+                raise
+            raise InputError(
+                "this state was donated to an earlier step: go on from the state that the step returned, "
+                "or keep every state with compile(learner, donate=())"
+            ) from error
         n = len(learner.entries)
         after = learner.nest(made[:n])
         losses = made[n:]
@@ -68,3 +79,7 @@ class CompiledLearner:
 
     def __repr__(self) -> str:
         return f"<CompiledLearner {self.learner!r}>"
+
+
+def _gone(x: Any) -> bool:
+    return isinstance(x, jax.Array) and not isinstance(x, Tracer) and x.is_deleted()

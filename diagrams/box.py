@@ -67,8 +67,11 @@ class Box(FreeBox, Diagram):
     @property
     def content(self) -> bytes:
         """Sixteen bytes of the box's own content: name, type, parameters and definition."""
-        # inside of a derivative rule, what a box is depends on the rules around it
-        return derived(self, ("content", standing()), self._fingerprint)
+        # inside of a derivative rule, what a box is depends on the rules around it, unless it holds no diagram
+        around = standing()
+        if around and not derived(self, "holds", lambda: bool(self.bodies or self.rules)):
+            around = ()
+        return derived(self, ("content", around), self._fingerprint)
 
     def _fingerprint(self) -> bytes:
         inner = self.definition.digest.hex() if self.definition is not None else None

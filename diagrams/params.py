@@ -22,7 +22,7 @@ from ..categories.errors import NoMeaningError
 if TYPE_CHECKING:
     from .syntax import Diagram
 
-__all__ = ["KEPT", "Body", "Constant", "Rule", "canonical", "derived", "standing"]
+__all__ = ["KEPT", "Body", "Constant", "Marked", "Rule", "canonical", "derived", "standing"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,16 @@ class Constant:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Constant, (np.asarray(self.value), self.weak)
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A policy of rematerialization: what is kept are the arrays that `checkpoint_name` marks with these names."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, prim: Any, *_: Any, **params: Any) -> bool:
+        return prim.name == "name" and params["name"] in self.names
 
 
 KEPT = 4

@@ -21,6 +21,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 
 from ..categories.errors import CompositionError, DerivativeError, ParameterError
 from ..categories.lens import Lens, Pair
@@ -36,7 +37,7 @@ from ..diagrams.tracing.emit import callable_of
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import R, Ty
 from .batching import batch, batched
-from .derivatives.derivative import cotangent, lens
+from .derivatives.derivative import lens
 from .derivatives.optic import Base
 from .derivatives.remat import Policy, remembering
 from .derivatives.smooth import SMOOTH
@@ -83,7 +84,7 @@ class Learner:
         self.optimizer = optimizer = _optimizer(optimizer)
         self._cells = (optimizer.cell(self.model.entries),)
         self.rate, self.residual = _rate(optimizer, rate), residual
-        self.inputs, self.labels = self.model.dom, _labels(self.model, self.loss)
+        self.inputs, self.labels = self.model.dom, _labels(self.model, self.loss, self.base)
         memory = [(("memory", *path), Param(ty)) for path, ty in self._cells[0].state]
         self.entries: tuple[Entry, ...] = (*memory, *[(("params", *path), q) for path, q in self.model.entries])
         self._batched: Callable[[int], Learner] = self._of_examples
@@ -93,8 +94,8 @@ class Learner:
     def _closed(self) -> Lens:
         """Model, loss and rate composed in Para(Lens(C)), with the parameter changed along the optimizer."""
         whole = Para(_named(remembering(self.model.arrow, self.residual), "model"), self.model.entries)
-        places = range(len(self.inputs), whole.arrow.n_in)
-        model = lens(whole, wrt=[i for i in places if self.base.moves(whole.arrow.dom.inside[i])], base=self.base)
+        moving = [path for path, w in zip(whole.paths, whole.weight.inside, strict=True) if self.base.moves(w)]
+        model = lens(whole, wrt=moving, base=self.base)
         outputs = [i for i, w in enumerate(self.model.cod.inside) if self.base.moves(w)]
         loss = lens(_named(self.loss, "loss"), wrt=outputs, base=self.base)
         labels = loss.dom[len(self.model.cod) :]
@@ -149,7 +150,10 @@ class Learner:
         return Learner(model, loss, self.optimizer, rate=self.rate, residual=self.residual, base=self.base)
 
     def epoch(self, n: int) -> Learner:
-        """The n-fold composite over data stacked n high, with n losses: one scan. Batch first, if at all."""
+        """The n-fold composite over data stacked n high, with n losses: one scan. Batch first, if at all.
+
+        Raises `CompositionError` for an `n` that is no number from 0 on.
+        """
         found = copy(self)
         found.step = scan_of(self.step, n, len(self.entries))
         found.inputs, found.labels = batched(self.inputs, n), batched(self.labels, n)
@@ -197,15 +201,18 @@ def rate_cap(rate: float | Diagram, ty: Ty, base: Base = SMOOTH) -> Lens:
 
     Raises `DerivativeError` for a number where the loss is not one real number.
     """
-    back = cotangent(ty, base)
-    dom, cod = Pair.of(ty, list(back), Diagram), Pair.of(ty, [Ty()] * len(ty), Diagram)
+    if not all(base.moves(w) for w in ty.inside):
+        raise DerivativeError(
+            f"the loss is {ty}, which has no cotangent: a learner descends along one real number, R()"
+        )
+    dom, cod = Pair.of(ty, list(ty), Diagram), Pair.of(ty, [Ty()] * len(ty), Diagram)
     if isinstance(rate, Diagram):
         return Lens(Diagram.copy(ty), rate, dom, cod)
     if len(ty) != 1 or ty.wire.shape != () or ty.wire.kind != "R":
         raise DerivativeError(
             f"the loss is {ty}, and a learner descends along one real number, R(): sum it or take its mean"
         )
-    return Lens(Diagram.id(ty), Diagram.point(jnp.asarray(rate, ty.wire.dtype)), dom, cod)
+    return Lens(Diagram.id(ty), Diagram.point(np.asarray(rate, ty.wire.dtype)), dom, cod)
 
 
 def _optimizer(given: Any) -> Any:
@@ -237,9 +244,11 @@ def _arrow(loss: Para | Diagram) -> Diagram:
     return loss
 
 
-def _labels(model: Para, loss: Diagram) -> Ty:
+def _labels(model: Para, loss: Diagram, base: Base) -> Ty:
     """T, what the loss takes beside the model's result."""
     n = len(model.cod)
+    if not any(base.moves(w) for w in model.cod.inside):
+        raise DerivativeError(f"the model gives {model.cod}, which has no cotangent, so that nothing can be learned")
     if loss.dom[:n] != model.cod:
         raise CompositionError(f"the model gives {model.cod} but the loss takes {loss.dom[:n]} before the label")
     return loss.dom[n:]

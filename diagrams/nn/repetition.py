@@ -60,9 +60,11 @@ def scan_of(
 ) -> Box:
     """The scan of C ⊗ S ⊗ X -> S ⊗ Y over n stacked X, which stacks Y, from the last to the first if `reverse`.
 
-    C are the first `n_consts` wires, S the next `n_carry`.
+    C are the first `n_consts` wires, S the next `n_carry`. Raises `CompositionError` for an `n` that is no number.
     """
-    n_fixed = n_consts + n_carry
+    if isinstance(n, bool) or not hasattr(n, "__index__") or operator.index(n) < 0:
+        raise CompositionError(f"a scan takes a number of steps, 0 or more, not {n!r}")
+    n, n_fixed = operator.index(n), n_consts + n_carry
     dom = (*body.dom.inside[:n_fixed], *(stacked(w, n) for w in body.dom.inside[n_fixed:]))
     cod = (*body.cod.inside[:n_carry], *(stacked(w, n) for w in body.cod.inside[n_carry:]))
     params = {

@@ -50,7 +50,7 @@ def custom(reader: Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     key = (str(getattr(getattr(source, "debug_info", None), "func_src_info", "")), name, definition.graph)
     still = tuple(i for i, v in enumerate(eqn.invars) if i < eqn.params["num_consts"] or reader.constant_at(v))
     tracer = _jvp_traces if op == "custom_jvp_call" else _vjp_traces
-    makers = {k: cache(make) for k, make in tracer(eqn, dom, cod, still).items()}
+    makers = {k: cache(_at_this_width(make)) for k, make in tracer(eqn, dom, cod, still).items()}
     rules = next((r for k, m, r in reader.enclosing if k == key and _same(m, makers)), None)
     if rules is None:
         rules = {}
@@ -60,6 +60,17 @@ def custom(reader: Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
             rules[k] = Rule(lambda make=make: reader.read(make(), enclosing), depth, label)
     params = {**rules, "num_consts": eqn.params["num_consts"], "still": still}
     return Box(name, dom, cod, op=op, definition=definition, params=params)
+
+
+def _at_this_width(make: Callable[[], Any]) -> Callable[[], Any]:
+    """The same tracing, done later with 64 bits if JAX is set to them now, and without them if it is not."""
+    wide = bool(jax.config.read("jax_enable_x64"))
+
+    def traced() -> Any:
+        with jax.enable_x64(wide):
+            return make()
+
+    return traced
 
 
 def _same(some: Makers, others: Makers) -> bool:

@@ -55,8 +55,8 @@ def reverse(
 ) -> D:
     """The reverse derivative R[f] : A ⊗ B' -> A' of f : A -> B; with `value`, A ⊗ B' -> B ⊗ A'.
 
-    `wrt` asks for the cotangents of some inputs only, by number or, of a model, by the path of parameters. Of a model
-    (X, P) -> Y it is the model X ⊗ Y' -> X' ⊗ P' with the same parameters.
+    `wrt` asks for the cotangents of some inputs only, by number or, of a model, by the path of parameters, in the
+    order of the inputs. Of a model (X, P) -> Y it is the model X ⊗ Y' -> X' ⊗ P' with the same parameters.
 
     `residual` says what the forward pass keeps for the way back, which changes memory and never the result: "store"
     what is read, "recompute" only what flows between boxes that have a definition, or the outputs of boxes by their
@@ -111,6 +111,10 @@ def _places(model: Para, wrt: Sequence[int | str] | None) -> list[int | str] | N
     n, single = len(model.dom), {path: [i] for i, path in enumerate(model.paths)}
     found: list[int | str] = []
     for i in [wrt] if isinstance(wrt, str) else wrt:
+        if not isinstance(i, str) and i >= n:
+            raise DerivativeError(
+                f"wrt={i!r} names no data: the model takes {model.dom}; parameters are named by their paths"
+            )
         found += [n + k for k in single.get(i) or model.places(i)] if isinstance(i, str) else [i]
     return found
 

@@ -169,7 +169,7 @@ def _fixed_step(
 
 @dataclass(frozen=True, eq=False)
 class _Standing:
-    """What a step keeps though it is the same every time, and how it is made: `once`, of the constants that it `reads`."""
+    """What a step keeps though it is the same every time; `once` makes it from the constants that it `reads`."""
 
     wires: tuple[int, ...]
     once: Diagram

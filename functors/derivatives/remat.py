@@ -17,7 +17,7 @@ from jax.ad_checkpoint import checkpoint_name
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, interpret
-from ...diagrams.params import Body
+from ...diagrams.params import Body, Marked
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.jaxpr import from_jax
@@ -173,7 +173,7 @@ def remembering(d: Diagram, residual: Policy) -> Diagram:
             _refuse_inside(d, path)
     if not paths:
         raise DerivativeError("the residual policy names no box: 'recompute' keeps the fewest")
-    policy = jax.checkpoint_policies.save_only_these_names(*paths)
+    policy = Marked(tuple(paths))
     return checkpoint(
         _marked(d, {tuple(p.split("/")): p for p in paths}), "checkpoint", {**_template().params, "policy": policy}
     )

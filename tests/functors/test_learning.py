@@ -11,6 +11,7 @@ from paralens import (
     CompositionError,
     DerivativeError,
     Diagram,
+    InputError,
     Learner,
     Para,
     Param,
@@ -276,3 +277,48 @@ def test_the_rate_cap_is_a_lens_that_lets_the_loss_out():
     cap = rate_cap(-0.1, R())
     assert cap.get == Diagram.id(R()) and cap.cod.back == Ty()
     assert float(callable_of(cap.put)(jnp.float32(7.0))[0]) == np.float32(-0.1)
+
+
+def test_a_loss_of_integers_is_refused():
+    with pytest.raises(DerivativeError, match=r"the loss is Z\(\), which has no cotangent"):
+        Learner(mlp(), from_jax(lambda y, t: (y > t).sum(), R(3), R(3)), optimizers.sgd(0.1))
+
+
+def test_a_model_of_integers_is_refused():
+    with pytest.raises(DerivativeError, match="nothing can be learned"):
+        Learner(nn.dense(4, 3) >> from_jax(jnp.argmax, R(3)), from_jax(lambda y: y.astype("float32"), Z()), optimizers.sgd(0.1))
+
+
+def test_a_state_that_was_donated_says_so():
+    one = learner()
+    state, step = one.init(0), compile(one)
+    step(state, X[0], Y[0])
+    with pytest.raises(InputError, match="go on from the state that the step returned"):
+        step(state, X[0], Y[0])
+
+
+@pytest.mark.parametrize("n", [-1, 2.5])
+def test_an_epoch_has_a_number_of_steps(n):
+    with pytest.raises(CompositionError, match="number of steps"):
+        learner().epoch(n)
+
+
+def test_a_clipping_alone_takes_no_step():
+    with pytest.raises(CompositionError, match=r"clip\(1.0\) >> sgd"):
+        learner(optimizers.clip(1.0))
+
+
+def test_a_learner_can_be_made_while_jax_traces():
+    params = mlp().init(0)
+
+    @jax.jit
+    def stepped(params, x, y):
+        one = learner()
+        return to_jax(one.para)({"params": params}, x, y)[-1]
+
+    assert stepped(params, X[0], Y[0]).shape == ()
+
+
+def test_what_is_no_diagram_is_told_where_the_step_is():
+    with pytest.raises(CompositionError, match=r"its step is the model learner\.para"):
+        reverse(learner())

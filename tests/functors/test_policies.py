@@ -8,7 +8,7 @@ from agreement import agree, every_box
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
-from paralens import Learner, R, compile, from_jax, lens, losses, nn, optimizers, reverse, to_jax
+from paralens import Learner, R, compile, from_jax, lens, load, losses, nn, optimizers, reverse, save, to_jax
 from paralens.categories.errors import DerivativeError, PathError
 from paralens.functors.derivatives.derivative import forward
 
@@ -180,3 +180,11 @@ def test_a_path_into_the_body_of_a_loop_is_refused():
     d = from_jax(lambda x: lax.scan(lambda c, _: (jnp.sin(c), None), x, None, length=5)[0], R(3))
     with pytest.raises(DerivativeError, match="residual='scan/body/sin' is inside scan, which is not a box with a def"):
         reverse(d, residual=["scan/body/sin"])
+
+
+def test_a_policy_of_paths_is_saved_and_equal_in_every_process(tmp_path):
+    d = (nn.dense(4, 4).named("a") >> nn.tanh(4) >> nn.dense(4, 4).named("b")).arrow
+    kept = reverse(d, residual=["a"])
+    save(kept, tmp_path / "kept.json")
+    assert load(tmp_path / "kept.json") == kept
+    assert kept.digest == reverse(d, residual=["a"]).digest != reverse(d, residual=["b"]).digest
