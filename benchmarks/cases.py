@@ -11,9 +11,24 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-__all__ = ["CASES", "SIZES", "ConvNet", "Mlp", "Spec", "Transformer", "loss"]
+__all__ = [
+    "CASES",
+    "EPOCHS",
+    "RATE",
+    "SECOND",
+    "SIZES",
+    "STACKS",
+    "ConvNet",
+    "Epoch",
+    "Mlp",
+    "Spec",
+    "Stack",
+    "Transformer",
+    "loss",
+]
 
 SIZES = ("full", "quick", "tiny")
+RATE = 0.01
 
 
 @dataclass(frozen=True)
@@ -79,6 +94,43 @@ CASES: dict[str, dict[str, Spec]] = {
         "quick": Transformer(2, 32, length=16, batch=4),
         "tiny": Transformer(1, 8, 2, length=4, classes=8, batch=2),
     },
+}
+
+SECOND = ("mlp4", "transformer")
+"""The cases of which Hessian-vector products are taken."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One block many times: how many to build, also `unrolled`, to `run`, and to see what a policy has `kept`."""
+
+    width: int = 64
+    batch: int = 64
+    depths: tuple[int, ...] = (4, 64, 1024)
+    unrolled: tuple[int, ...] = (4, 64)
+    run: int = 64
+    kept: int = 32
+
+
+STACKS = {
+    "full": Stack(),
+    "quick": Stack(32, 16, (4, 16, 256), (4, 16), 16, 16),
+    "tiny": Stack(4, 2, (2, 3), (2,), 2, 3),
+}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """A model trained for so many steps, each on a batch of its own."""
+
+    model: Mlp
+    steps: int
+
+
+EPOCHS = {
+    "full": Epoch(CASES["mlp4"]["full"], 100),  # type: ignore[arg-type]
+    "quick": Epoch(CASES["mlp4"]["quick"], 50),  # type: ignore[arg-type]
+    "tiny": Epoch(CASES["mlp4"]["tiny"], 3),  # type: ignore[arg-type]
 }
 
 

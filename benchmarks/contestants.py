@@ -1,8 +1,8 @@
 """The contestants: one model in four ways, with the same weights, checked to compute the same.
 
-A benchmark of different programs is worthless, so before anything is timed `agree` compares the
-scores and the gradient of every weight with those of the hand-written model, in the common
-layout and relative to the size of each array.
+A benchmark of different programs is worthless, so before anything is timed `agree` compares the scores, the loss and
+the gradient of every weight with those of the hand-written model, in the common layout and relative to the size of
+each array. The gradient is read off the very step that is timed, at a rate so large that nothing of it is lost.
 """
 
 from __future__ import annotations
@@ -19,36 +19,44 @@ from paralens import Para, batch, to_jax
 
 from . import handwritten, with_paralens
 from .cases import Spec, loss
+from .programs import difference
 
-__all__ = ["BASE", "CONTROL", "LIKE", "Contestant", "agree", "assemble", "step_of", "weights_of"]
+__all__ = ["BASE", "CONTROL", "LIKE", "OURS", "Contestant", "agree", "assemble", "step_of", "weights_of"]
 
-BASE, LIKE, CONTROL = "JAX", "JAX, dict", "JAX again"
-RATE = 0.01
+BASE, LIKE, OURS, CONTROL = "JAX", "JAX, dict", "Paralens", "JAX again"
 TOLERANCE = 1e-4
+# a power of two, so that dividing by it is exact
+LARGE = 2.0**10
+Step = Callable[[Any, jax.Array, jax.Array], tuple[Any, jax.Array]]
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A model in one library: its parameters, the function of parameters and a batch, and the common layout.
+    """A model in one library: its parameters, the function of parameters and a batch, the common layout, the step.
 
-    `common` lists the arrays of parameters (or of a gradient, which has the same structure) in the
-    order and layout of the hand-written model.
+    `common` lists the arrays of parameters (or of a gradient, which has the same structure) in the order and layout of
+    the hand-written model. `step(rate)` makes the function of parameters and data to new parameters and the loss.
     """
 
     name: str
     params: Any
     forward: Callable[[Any, jax.Array], jax.Array]
     common: Callable[[Any], list[jax.Array]]
+    step: Callable[[float], Step]
 
 
-def step_of(forward: Callable[[Any, jax.Array], jax.Array]) -> Callable[..., tuple[Any, jax.Array]]:
-    """The training step of a model: gradient of the loss, then gradient descent."""
+def step_of(forward: Callable[[Any, jax.Array], jax.Array], rate: float) -> Step:
+    """The training step of a model under `jax.value_and_grad`: the gradient of the loss, then gradient descent."""
 
     def step(params: Any, x: jax.Array, y: jax.Array) -> tuple[Any, jax.Array]:
         value, gradient = jax.value_and_grad(lambda p: loss(forward(p, x), y))(params)
-        return jax.tree.map(lambda p, g: p - RATE * g, params, gradient), value
+        return jax.tree.map(lambda p, g: p - rate * g, params, gradient), value
 
     return step
+
+
+def _by_jax(name: str, params: Any, forward: Callable[..., jax.Array], common: Callable[..., Any]) -> Contestant:
+    return Contestant(name, params, forward, common, partial(step_of, forward))
 
 
 def assemble(spec: Spec) -> list[Contestant]:
@@ -61,13 +69,15 @@ def assemble(spec: Spec) -> list[Contestant]:
     weights = weights_of(diagram)
     written, forward = handwritten.MODELS[type(spec)](spec, weights)
     shape = partial(jax.tree.unflatten, jax.tree.structure(written))
+    held, run = diagram.nest(weights), to_jax(diagram)
     return [
-        Contestant(BASE, written, forward, jax.tree.leaves),
-        Contestant(LIKE, diagram.nest(weights), lambda p, x: forward(shape(diagram.flat(p)), x), diagram.flat),
-        Contestant("Paralens", diagram.nest(weights), to_jax(diagram), diagram.flat),
+        _by_jax(BASE, written, forward, jax.tree.leaves),
+        _by_jax(LIKE, held, lambda p, x: forward(shape(diagram.flat(p)), x), diagram.flat),
+        Contestant(OURS, held, run, diagram.flat, partial(with_paralens.step, diagram)),
+        _by_jax(f"{OURS}, jax.grad", held, run, diagram.flat),
         _equinox(spec, weights),
         _flax(spec, weights),
-        Contestant(CONTROL, written, lambda p, x: forward(p, x), jax.tree.leaves),
+        _by_jax(CONTROL, written, lambda p, x: forward(p, x), jax.tree.leaves),
     ]
 
 
@@ -99,7 +109,7 @@ def _equinox(spec: Spec, weights: Sequence[jax.Array]) -> Contestant:
         found = [TURN[t][1](a) for t, a in zip(turns, places(tree), strict=True)]
         return [a.reshape(w.shape) for a, w in zip(found, weights, strict=True)]
 
-    return Contestant("Equinox", params, forward, common)
+    return _by_jax("Equinox", params, forward, common)
 
 
 def _flax(spec: Spec, weights: Sequence[jax.Array]) -> Contestant:
@@ -119,42 +129,27 @@ def _flax(spec: Spec, weights: Sequence[jax.Array]) -> Contestant:
         found = places(nnx.merge(graph, tree))
         return [p[...].reshape(w.shape) for p, w in zip(found, weights, strict=True)]
 
-    return Contestant("Flax NNX", params, forward, common)
+    return _by_jax("Flax NNX", params, forward, common)
 
 
 def agree(found: Sequence[Contestant], x: jax.Array, y: jax.Array) -> dict[str, float]:
-    """For each contestant the largest relative difference from the first, over scores and gradients.
+    """For each contestant the largest relative difference from the first, over scores, loss and gradients.
 
     Raises `AssertionError`, naming the contestant, where it is beyond float32 accuracy.
     """
-    (scores, *base), *others = [_computed(c, x, y) for c in found]
-    # some weights have no gradient but rounding (the bias of a key): nothing is compared to less than this
-    least = 1e-3 * float(np.sqrt(sum(np.sum(np.square(g)) for g in base)))
+    (result, *base), *others = [_computed(c, x, y) for c in found]
     worst = {}
-    for contestant, values in zip(found[1:], others, strict=True):
-        off = [_distance(values[0], scores, 0.0)]
-        off += [_distance(a, b, least) for a, b in zip(values[1:], base, strict=True)]
-        worst[contestant.name] = max(off)
-        if max(off) > TOLERANCE:
-            raise AssertionError(
-                f"{contestant.name} computes something else: array {np.argmax(off)} is off by {max(off)}"
-            )
+    for contestant, (mine, *gradient) in zip(found[1:], others, strict=True):
+        for kind, a, b in (("result", mine, result), ("gradient", gradient, base)):
+            off, place = difference(a, b)
+            worst[contestant.name] = max(off, worst.get(contestant.name, 0.0))
+            if off > TOLERANCE:
+                raise AssertionError(f"{contestant.name} computes something else: {kind} {place} is off by {off}")
     return worst
 
 
-def _computed(c: Contestant, x: jax.Array, y: jax.Array) -> list[np.ndarray]:
-    """The scores, then the gradient of every weight in the common layout."""
-
-    def scored(params: Any) -> tuple[jax.Array, jax.Array]:
-        scores = c.forward(params, x)
-        return loss(scores, y), scores
-
-    (_, scores), gradient = jax.jit(jax.value_and_grad(scored, has_aux=True))(c.params)
-    return [np.asarray(a) for a in (scores, *c.common(gradient))]
-
-
-def _distance(a: np.ndarray, b: np.ndarray, least: float) -> float:
-    """The distance of a from b relative to the size of b, or to `least` where b is smaller."""
-    if a.shape != b.shape:
-        raise AssertionError(f"an array has shape {a.shape} instead of {b.shape}")
-    return float(np.linalg.norm(a - b) / max(np.linalg.norm(b), least, 1e-30))
+def _computed(c: Contestant, x: jax.Array, y: jax.Array) -> list[Any]:
+    """The scores with the loss, then the gradient of every weight in the common layout."""
+    after, value = jax.jit(c.step(LARGE))(c.params, x, y)
+    gradient = jax.tree.map(lambda p, q: (p - q) / LARGE, c.params, after)
+    return [[jax.jit(c.forward)(c.params, x), value], *c.common(gradient)]

@@ -14,7 +14,7 @@ from jax import lax
 
 from .cases import ConvNet, Mlp, Spec, Transformer
 
-__all__ = ["MODELS"]
+__all__ = ["MODELS", "MlpBlock", "mlp_block"]
 
 Weights = Sequence[jax.Array]
 Built = tuple[Any, Callable[[Any, jax.Array], jax.Array]]
@@ -38,6 +38,17 @@ class Block(NamedTuple):
     mlp_norm: Affine
     wide: Affine
     back: Affine
+
+
+class MlpBlock(NamedTuple):
+    """The parameters of the MLP of a transformer block; of several, stacked."""
+
+    scale: jax.Array
+    bias: jax.Array
+    wide: jax.Array
+    wide_bias: jax.Array
+    back: jax.Array
+    back_bias: jax.Array
 
 
 class Language(NamedTuple):
@@ -96,6 +107,12 @@ def layer_norm(p: Affine, x: jax.Array) -> jax.Array:
     """The layer norm over the last axis."""
     centered = x - jnp.mean(x, -1, keepdims=True)
     return centered * lax.rsqrt(jnp.mean(jnp.square(centered), -1, keepdims=True) + 1e-6) * p.w + p.b
+
+
+def mlp_block(p: MlpBlock, x: jax.Array) -> jax.Array:
+    """The MLP of a transformer block, with its norm and shortcut."""
+    y = layer_norm(Affine(p.scale, p.bias), x)
+    return x + jax.nn.gelu(y @ p.wide + p.wide_bias) @ p.back + p.back_bias
 
 
 def attention(p: Block, x: jax.Array, heads: int) -> jax.Array:

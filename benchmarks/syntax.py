@@ -1,8 +1,10 @@
-"""Syntax at scale: what a chain of n boxes costs to compose, flatten, hash, interpret, save and load.
+"""Syntax at scale: what a chain of n boxes costs to compose, flatten, hash, interpret, save, load and differentiate.
 
-Each size runs in a process of its own, so that its peak memory can be read off the operating system:
+The derivatives are those of a chain of sin and tanh; in the other chain boxes are abstract. Each size runs in a process
+of its own, so that its peak memory can be read off the operating system:
 
-    python -m benchmarks.syntax 1000000            one size, as JSON
+    python -m benchmarks.syntax stages 1000000     one size, as JSON
+    python -m benchmarks.syntax derivatives 1000000
     python -m benchmarks.syntax discopy 1000 3000  DisCoPy's own composition
 """
 
@@ -22,23 +24,30 @@ import numpy as np
 
 from .timing import Effort, Spread, quiet, rounds, seconds
 
-__all__ = ["STAGES", "exponent", "measure"]
+__all__ = ["DERIVATIVES", "STAGES", "exponent", "measure"]
 
 STAGES = ("compose", "flatten", "hash", "interpret", "save", "load")
+DERIVATIVES = ("reverse", "forward", "lens")
 ROOT = Path(__file__).parent.parent
+LONG = 20.0
 
 
 def measure(sizes: Sequence[int], discopy_sizes: Sequence[int], say: Callable[[str], None]) -> dict[str, Any]:
     """Seconds for each stage and size with the growth exponents, memory, and DisCoPy's times of composing."""
-    runs = {}
+    runs: dict[str, dict[int, Any]] = {"stages": {}, "derivatives": {}}
     for n in sizes:
-        say(f"{n:,} boxes")
-        runs[n] = _process(n)
+        for what, found in runs.items():
+            say(f"{n:,} boxes, {what}")
+            found[n] = _process(what, n)
     say("DisCoPy's own composition")
     others = dict(zip(discopy_sizes, _process("discopy", *discopy_sizes), strict=True))
-    growth = {stage: exponent(sizes, [runs[n]["seconds"][stage]["median"] for n in sizes]) for stage in STAGES}
+    growth = {}
+    for found in runs.values():
+        for stage in found[sizes[0]]["seconds"]:
+            growth[stage] = exponent(sizes, [found[n]["seconds"][stage]["median"] for n in sizes])
     growth["discopy"] = exponent(discopy_sizes, [others[n]["median"] for n in discopy_sizes])
-    return {"sizes": {str(n): run for n, run in runs.items()}, "discopy": others, "exponents": growth}
+    tables = {what: {str(n): run for n, run in found.items()} for what, found in runs.items()}
+    return {"sizes": tables["stages"], "derivatives": tables["derivatives"], "discopy": others, "exponents": growth}
 
 
 def exponent(sizes: Sequence[int], times: Sequence[float]) -> float:
@@ -83,12 +92,40 @@ def paralens_chain(n: int) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chain.json"
-        before = _peak()
-        with quiet():
-            first = stages(path)
-        memory = _peak() - before
-        found = rounds({"": lambda: stages(path)}, _effort(sum(first)))[""]
-    spread = {stage: asdict(Spread.of(times)) for stage, times in zip(STAGES, found, strict=True)}
+        return _measured(STAGES, lambda: stages(path))
+
+
+def derivatives(n: int) -> dict[str, Any]:
+    """The times of `reverse`, `forward` and `lens` of a chain of n boxes, and the memory that the first pass took.
+
+    The rules of the two kinds of boxes are there before.
+    """
+    import jax.numpy as jnp
+
+    from paralens import Diagram, R, forward, from_jax, lens, reverse
+
+    kinds = [from_jax(f, R(3)).boxes[0] for f in (jnp.sin, jnp.tanh)]
+
+    def chain(n: int) -> Diagram:
+        return Diagram.id(R(3)).then(*(kinds * (n // 2)))
+
+    def functors(d: Diagram) -> tuple[float, ...]:
+        return seconds(lambda: reverse(d)), seconds(lambda: forward(d)), seconds(lambda: lens(d))
+
+    functors(chain(2))
+    whole = chain(n)
+    assert len(whole.graph) == n
+    return _measured(DERIVATIVES, lambda: functors(whole))
+
+
+def _measured(names: Sequence[str], stages: Callable[[], tuple[float, ...]]) -> dict[str, Any]:
+    """The times of some stages, and the memory of their first pass; where that is long, it is all there is."""
+    before = _peak()
+    with quiet():
+        first = stages()
+    memory = _peak() - before
+    found = rounds({"": stages}, _effort(sum(first)))[""] if sum(first) < LONG else [[t] for t in first]
+    spread = {stage: asdict(Spread.of(times)) for stage, times in zip(names, found, strict=True)}
     return {"seconds": spread, "memory": memory}
 
 
@@ -108,6 +145,13 @@ def discopy_chain(n: int) -> dict[str, Any]:
     return asdict(Spread.of(times))
 
 
+MEASURED: dict[str, Callable[..., Any]] = {
+    "stages": paralens_chain,
+    "derivatives": derivatives,
+    "discopy": lambda *sizes: [discopy_chain(n) for n in sizes],
+}
+
+
 def _effort(first: float) -> Effort:
     """Ten seconds of repetitions, at least three, when the first took this long."""
     return Effort(3, 30, 10.0) if first > 0.05 else Effort(10, 30, 1.0)
@@ -120,5 +164,5 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    first, *rest = sys.argv[1:]
-    print(json.dumps([discopy_chain(int(n)) for n in rest] if first == "discopy" else paralens_chain(int(first))))
+    what, *given = sys.argv[1:]
+    print(json.dumps(MEASURED[what](*map(int, given))))

@@ -163,6 +163,10 @@ class Diagram(FreeDiagram):
     def __rmatmul__(self, other: Any) -> Any:
         return Diagram.id(other).tensor(self) if isinstance(other, FreeTy) else NotImplemented
 
+    def __bool__(self) -> bool:
+        # DisCoPy counts layers here, which materializes them; a diagram is a value, empty or not
+        return True
+
     def __call__(self, *wires: Any) -> Any:
         """Apply the diagram to wires of a diagram under construction (see `@diagram`)."""
         from .builder import apply

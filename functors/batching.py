@@ -60,7 +60,8 @@ def batch(d: D, n: int, *, data: int | None = None) -> D:
     if isinstance(d, Para):
         return Para(batch(d.arrow, n, data=data), d.entries)
     mask = [i < data for i in range(d.n_in)]
-    return _by_box(d, mask, n) or _mapped(d, mask, n)
+    found = _by_box(d, mask, n)
+    return _mapped(d, mask, n) if found is None else found
 
 
 def _typed(dom: Ty, mask: Sequence[bool], n: int) -> Ty:

@@ -166,20 +166,21 @@ def _pair(ty: Ty, moving: Sequence[bool]) -> Pair:
     return Pair.of(ty, [a if on else Ty() for a, on in zip(ty, moving, strict=True)], Diagram)
 
 
-def forward(d: D, *, base: Base = SMOOTH) -> D:
+def forward(d: D, *, wrt: Sequence[int | str] | None = None, base: Base = SMOOTH) -> D:
     """The forward derivative A ⊗ A' -> B ⊗ B', value and tangent.
 
-    Of a model (X, P) -> Y it is the model X ⊗ X' ⊗ P' -> Y ⊗ Y' with the same parameters.
+    Of a model (X, P) -> Y it is the model X ⊗ X' ⊗ P' -> Y ⊗ Y' with the same parameters. With `wrt`, as for `reverse`,
+    only those inputs have tangents. Raises `DerivativeError`, with the path of the box, where there is no derivative.
     """
     require(d, "forward")
     if isinstance(d, Para):
         n = len(d.dom)
-        found = forward(d.arrow, base=base)
-        moved = cotangent(d.dom, base) @ cotangent(d.weight, base)
+        found = forward(d.arrow, wrt=_places(d, wrt), base=base)
+        moved = found.dom[len(d.arrow.dom) :]
         dom = d.dom @ moved @ d.weight
         order = [*range(n), *range(n + len(moved), len(dom)), *range(n, n + len(moved))]
         return Para(Diagram.wires(dom, order).then(found), d.entries)
-    tangent = push(d.graph, [base.moves(w) for w in d.dom.inside], base)
+    tangent = push(d.graph, _wanted(d, wrt, base), base)
     build = Builder(tangent.push.dom)
     made = inline(build, tangent.push, range(len(build.dom)))
     there = dict(zip(tangent.gives, made[d.n_out :], strict=True))

@@ -286,7 +286,11 @@ def test_a_loss_of_integers_is_refused():
 
 def test_a_model_of_integers_is_refused():
     with pytest.raises(DerivativeError, match="nothing can be learned"):
-        Learner(nn.dense(4, 3) >> from_jax(jnp.argmax, R(3)), from_jax(lambda y: y.astype("float32"), Z()), optimizers.sgd(0.1))
+        Learner(
+            nn.dense(4, 3) >> from_jax(jnp.argmax, R(3)),
+            from_jax(lambda y: y.astype("float32"), Z()),
+            optimizers.sgd(0.1),
+        )
 
 
 def test_a_state_that_was_donated_says_so():

@@ -51,3 +51,21 @@ def test_the_gradient_of_a_tied_model_is_the_sum_of_the_untied_gradients():
     _, dw, db = to_jax(reverse(tied))({"one": w}, x, dy)
     np.testing.assert_allclose(dw, w1 + w2, rtol=1e-6)
     np.testing.assert_allclose(db, b1 + b2, rtol=1e-6)
+
+
+def test_a_hessian_vector_product_along_the_parameters_alone():
+    import jax
+    import numpy as np
+
+    from paralens import forward, losses, to_jax
+
+    model = nn.dense(3, 3) >> nn.tanh(3)
+    objective = model @ R(3) >> losses.squared_error(3)
+    params, x, t = model.init(0), np.arange(3, dtype="float32"), np.ones(3, "float32")
+    along = jax.tree.map(lambda p: 0.5 * np.ones_like(p), params)
+    product = forward(reverse(objective, wrt=objective.paths), wrt=objective.paths)
+    found = to_jax(product)(params, x, t, 1.0, *objective.flat(along))[2:]
+    run = to_jax(objective)
+    expected = jax.jvp(jax.grad(lambda p: run(p, x, t)), (params,), (along,))[1]
+    for y, z in zip(found, objective.flat(expected), strict=True):
+        np.testing.assert_allclose(y, z, rtol=1e-4, atol=1e-5)
