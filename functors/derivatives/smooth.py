@@ -23,13 +23,14 @@ from ..generators import FACTS
 from ..generators.facts import Silent
 from .branches import cond_optic, cond_tangent
 from .custom import jvp_optic, jvp_tangent, vjp_optic, vjp_tangent
-from .loops import scan_optic, scan_tangent
+from .loops import scan_tangent
 from .nested import definition_optic, definition_tangent
 from .optic import Base, Mask, Optic, Tangent, rule
 from .oracle import oracle_optic, oracle_tangent
 from .primal import generator_optic, generator_tangent, zero
 from .remat import remat_optic, remat_tangent
 from .trips import while_optic, while_tangent
+from .unwinding import scan_optic
 
 __all__ = ["LINEAR", "NESTED", "SMOOTH", "Nested", "handling", "optic_of", "tangent_of", "transpose_of"]
 
