@@ -9,11 +9,11 @@ from .bundles import Bundle
 from .grid import Size
 from .picture import Circle, Command, Curve, Rect, Shape, Text, moved
 from .scene import ARRAY, Item
-from .style import LOOKS, SOFT, measure
+from .style import LOOKS, SOFT, line_look, measure
 
 __all__ = [
-    "NAME", "RADIUS", "TYPE", "Block", "Cut", "bar", "closed", "closed_size", "frame", "inset", "is_round", "line",
-    "open_size", "pill", "spacing_of",
+    "NAME", "RADIUS", "TYPE", "Block", "Cut", "arrow", "bar", "closed", "closed_size", "frame", "inset", "is_round",
+    "line", "open_size", "pill", "spacing_of",
 ]  # fmt: skip
 
 NAME, TYPE = 12.0, 10.0  # font sizes
@@ -34,7 +34,7 @@ class Block:
     """A drawn scene: its size, the heights of its ports, and where parameters come in, by the number of their source.
 
     The ports on the right stand at x = `end`. The lines of parameters are still to be led to their places `tops`;
-    `thick` are the sources that are several arrays.
+    `thick` are the sources that are several arrays, `gray` those that are residuals.
     """
 
     width: float
@@ -46,6 +46,12 @@ class Block:
     thick: frozenset[int]
     shapes: list[Shape]
     cuts: list[Cut] = field(default_factory=list)
+    gray: frozenset[int] = frozenset()
+    head: float = 0.0  # the height of what stands above a row for its parameters
+
+    def look(self, source: int) -> str:
+        """How the line of a source looks."""
+        return line_look("residual" if source in self.gray else "parameter", source in self.thick)
 
 
 def is_round(item: Item) -> bool:
@@ -68,6 +74,8 @@ def closed_size(item: Item, bundles: Sequence[Bundle]) -> Size:
     side = aside(item)
     if item.look == "turn":
         return Size(0.0, 0.0, [], [0.0])
+    if item.look == "drain":
+        return Size(0.0, 8.0, [4.0] * len(item.reads), [])
     if is_round(item):
         # Both wires aim at the middle, so that one of them is straight; `place` ends them at two points. If their
         # order matters, the second aims a little lower, so that the order of the columns heeds it.
@@ -126,7 +134,7 @@ def inset(item: Item) -> float:
 
 def closed(item: Item, size: Size, x: float, y: float) -> list[Shape]:
     """A closed item with its top left corner at (x, y), and its constants above, below or on its left."""
-    if item.look == "turn":
+    if item.look in ("turn", "drain"):
         return []
     side = aside(item)
     height, top = size.height - (ASIDE if side else 0), y + (ASIDE if side < 0 else 0)
@@ -199,11 +207,14 @@ def frame(item: Item, size: Size, block: Block, x: float, y: float) -> list[Shap
         Text(x + start, y + 16, item.label, NAME, fill=LOOKS[item.look].stroke, bold=True, halo=True),
     ]
     for source, (px, py) in block.tops.items():
-        look = "bundle" if source in block.thick else "parameter"
-        found.append(line(look, (x + dx + px, y), (x + dx + px, y + HEADER + py)))
-    for near, far, side in ((0.0, dx, block.left), (dx + block.end, size.width, block.right[:m])):
-        if near < far:
-            found += [line("wire", (x + near, y + HEADER + py), (x + far, y + HEADER + py)) for py in side]
+        found.append(line(block.look(source), (x + dx + px, y), (x + dx + px, y + HEADER + py)))
+    if item.inside is not None:
+        ends = [w if isinstance(w, int) else -1 for w in item.inside.outputs[:m]]
+        sides = ((0.0, dx, item.inside.inputs, block.left), (dx + block.end, size.width, ends, block.right[:m]))
+        for near, far, wires, ys in sides:
+            for w, py in zip(wires, ys if near < far else (), strict=False):
+                look = item.inside.look(w)
+                found.append(line(look, (x + near, y + HEADER + py), (x + far, y + HEADER + py)))
     found += [s for j in range(len(item.loops)) for s in _feedback(item, block, x, y, j)]
     return found + moved(block.shapes, x + dx, y + HEADER)
 
@@ -221,11 +232,11 @@ def _feedback(item: Item, block: Block, x: float, y: float, j: int) -> list[Shap
         px, py = block.tops[-1 - into]
         end = y + HEADER + py
         way += [(left, end), (x + inset(item) + px - 7, end)]
-        return [*stub, line("feedback", *way), *dots, _arrow(x + inset(item) + px, end)]
+        return [*stub, line("feedback", *way), *dots, arrow(x + inset(item) + px, end)]
     end = y + HEADER + block.left[into]
-    return [*stub, line("feedback", *way, (left, end), (left + 6, end)), *dots, _arrow(left + 9, end)]
+    return [*stub, line("feedback", *way, (left, end), (left + 6, end)), *dots, arrow(left + 9, end)]
 
 
-def _arrow(x: float, y: float) -> Curve:
-    """The head of an arrow whose tip is at (x, y)."""
-    return Curve((("M", x - 8, y - 4.5), ("L", x, y), ("L", x - 8, y + 4.5), ("L", x - 8, y - 4.5)), "arrow")
+def arrow(x: float, y: float, look: str = "arrow") -> Curve:
+    """The head of an arrow to the right whose tip is at (x, y)."""
+    return Curve((("M", x - 8, y - 4.5), ("L", x, y), ("L", x - 8, y + 4.5), ("L", x - 8, y - 4.5)), look)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from ..types import Wire
 from .style import clipped, count, measure, type_text
 
-__all__ = ["DETAIL", "HEAD", "Bundle", "Given", "bundles_of"]
+__all__ = ["DETAIL", "HEAD", "Bundle", "Given", "bundles_of", "said_of"]
 
 HEAD, DETAIL = 11.0, 10.0  # font sizes of the two lines of a label
 
@@ -47,7 +47,8 @@ class Bundle:
 
     `number` is its place among the bundles of the scene. `source` is the number of the bundle around the scene, or
     a negative number for one that several rows share. `name` is what the label here, or one around the scene, says,
-    and `said` how many parts of the paths that is.
+    and `said` how many parts of the paths that is. `kind` is "residual" for data that come in from above like
+    parameters.
     """
 
     number: int
@@ -59,6 +60,7 @@ class Bundle:
     name: str
     said: int
     tip: str
+    kind: str = "parameter"
 
     @property
     def several(self) -> bool:
@@ -96,9 +98,14 @@ def bundles_of(
     return tuple(bundles), entering
 
 
+def said_of(paths: Sequence[Sequence[str]]) -> int:
+    """How many parts these paths have in common at their start."""
+    return next((i for i, parts in enumerate(zip(*paths, strict=False)) if len(set(parts)) > 1), min(map(len, paths)))
+
+
 def _bundle(number: int, members: Sequence[Given], items: tuple[int, ...], *, terse: bool) -> Bundle:
     paths, around, n = [g.path for g in members], members[0].around, len(members)
-    said = next((i for i, parts in enumerate(zip(*paths, strict=False)) if len(set(parts)) > 1), min(map(len, paths)))
+    said = said_of(paths)
     detail = clipped(type_text(members[0].wire))
     if n > 1:
         total = count(sum(g.wire.size for g in members))

@@ -7,6 +7,7 @@ curves, the lanes of parameters on their way down to items that are not topmost,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import NamedTuple
 
 from .block import RADIUS, TYPE, Block, inset, spacing_of
@@ -22,7 +23,8 @@ LANE, HEADROOM = 11.0, 36.0
 class Drop(NamedTuple):
     """A parameter's way down to an item: along x = `lane` to y = `bend`, then to the port at (x, y).
 
-    It comes to the port from above, or from the left if it is `low`.
+    It comes to the port from above, or from the left if it is `low`; if that is a `drain`, it turns down there. A
+    `stub` is the whole line, with its label right above an item that other items are above.
     """
 
     bundle: int
@@ -31,6 +33,8 @@ class Drop(NamedTuple):
     x: float
     y: float
     low: bool = False
+    drain: bool = False
+    stub: bool = False
 
     @property
     def bends(self) -> bool:
@@ -39,11 +43,24 @@ class Drop(NamedTuple):
 
 
 class Columns:
-    """Where the columns of a row start and end, its curves (`bends`), its cells (`x`) and its drops."""
+    """Where the columns of a row start and end, its curves (`bends`), its cells (`x`) and its drops.
+
+    The middles of the columns are at `centers` or farther right, the items `drains` at the places given for them.
+    """
 
     def __init__(
-        self, scene: Scene, grid: Grid, sizes: Sequence[Size], inside: Mapping[int, Block], *, quiet: bool
+        self,
+        scene: Scene,
+        grid: Grid,
+        sizes: Sequence[Size],
+        inside: Mapping[int, Block],
+        *,
+        quiet: bool,
+        centers: Sequence[float] = (),
+        drains: Mapping[int, float] | None = None,
     ) -> None:
+        self.drains = drains or {}
+        self.wanted = centers
         self.scene, self.grid, self.sizes, self.inside, self.quiet = scene, grid, sizes, inside, quiet
         self.outputs = {w for w in scene.outputs if isinstance(w, int)}
         place = {bundle.number: b for b, bundle in enumerate(scene.bundles)}
@@ -63,6 +80,11 @@ class Columns:
         """The width of the row."""
         return max(self.end[-1], self.labelled)
 
+    @property
+    def centers(self) -> list[float]:
+        """The middles of the columns."""
+        return [(a + b) / 2 for a, b in zip(self.start, self.end, strict=True)]
+
     def label(self, wire: int, column: int) -> str:
         """The type to write on a wire; none for one that goes straight to a boundary, where it is written anyway."""
         last = column == len(self.grid.columns) - 2
@@ -70,7 +92,8 @@ class Columns:
 
     def beside(self, d: Drop) -> bool:
         """Whether a parameter has its label beside the item that reads it, and not at the top of the row."""
-        return d.bends and not d.low and len(self.scene.bundles[d.bundle].readers) == 1
+        alone = len(self.scene.bundles[d.bundle].readers) == 1
+        return d.stub or (d.bends and alone and not d.low and not d.drain)
 
     def _column(self, i: int) -> None:
         column = self.grid.columns[i]
@@ -78,11 +101,12 @@ class Columns:
         width = max((self.sizes[k].width for k in items), default=0.0)
         before = self._constants(i, width) + LANE * self._lanes(items)
         start = (self.bends[-1][1] + before + 8) if i else 0.0
+        start = float(ceil(max(start, self.wanted[i] - width / 2 if self.wanted else 0.0)))
         drops = self._drops(items, column, start, width, start - before)
         known = {d.bundle for d in self.drops}
         fresh = [d for d in drops if d.bundle not in known and not self.beside(d)]
         if fresh:
-            push = max(0.0, self.labelled - min(d.lane for d in fresh))
+            push = float(ceil(max(0.0, self.labelled - min(d.lane for d in fresh))))
             start += push
             drops = self._drops(items, column, start, width, start - before)
             self.labelled = max([d.lane + push + self.scene.bundles[d.bundle].room for d in fresh])
@@ -91,18 +115,29 @@ class Columns:
         self.end.append(start + width)
         for c in column:
             own = self.sizes[self.grid.item[c]].width if self.grid.item[c] >= 0 else 0.0
-            self.x[c] = start + (width - own) / 2
+            self.x[c] = self.drains.get(self.grid.item[c], start + (width - own) / 2)
         if i + 1 < len(self.grid.columns):
             labels = [d.x + self.scene.bundles[d.bundle].room - 4 - self.end[i] for d in drops if self.beside(d)]
-            first = self.end[i] + max([self._types(i), *labels])
-            self.bends.append((first, first + self._curves(i)))
+            first = ceil(self.end[i] + max([self._types(i), *labels]))
+            self.bends.append((first, first + round(self._curves(i))))
 
     def _low(self, k: int, b: int) -> bool:
         return self.scene.items[k].low == self.scene.bundles[b].number
 
+    def _stub(self, k: int, b: int) -> bool:
+        """Whether a parameter starts right above an item that other items are above."""
+        bundle = self.scene.bundles[b]
+        return bundle.source is None and len(bundle.readers) == 1 and self.scene.items[k].look != "drain"
+
+    def _free(self, k: int, items: Sequence[int]) -> bool:
+        """Whether nothing is above an item in its column, of these items."""
+        drain = self.scene.items[k].look == "drain"
+        return k == items[0] or (drain and all(self.scene.items[o].look == "drain" for o in items))
+
     def _lanes(self, items: Sequence[int]) -> int:
         """How many parameters go along lanes to the items of a column: all that cannot come straight from above."""
-        return sum(k != items[0] or self._low(k, b) for k in items for b in self.entries[k])
+        pairs = [(k, b) for k in items for b in self.entries[k]]
+        return sum(self._low(k, b) or not (self._free(k, items) or self._stub(k, b)) for k, b in pairs)
 
     def _drops(
         self, items: Sequence[int], column: Sequence[int], start: float, width: float, lane: float
@@ -113,6 +148,7 @@ class Columns:
         lane += LANE * self._lanes(items)
         for k in items:
             item, left = self.scene.items[k], start + (width - self.sizes[k].width) / 2
+            left = self.drains.get(k, left)
             straight = [b for b in self.entries[k] if not self._low(k, b)]
             for b in self.entries[k]:
                 low = b not in straight
@@ -123,12 +159,19 @@ class Columns:
                     y = tops[k] + (4 if item.look == "symbol" else 0)  # a circle is lower beside its middle
                 if k in self.inside:
                     x = left + inset(item) + self.inside[k].tops[self.scene.bundles[b].number][0]
-                if k == items[0] and not low:
-                    found.append(Drop(b, x, y, x, y))
+                if self._free(k, items) and not low:
+                    found.append(Drop(b, x, y, x, y, drain=item.look == "drain"))
+                    continue
+                if self._stub(k, b) and not low:
+                    found.append(Drop(b, x, y, x, y, stub=True))
                     continue
                 # the lower the item, the farther left its lane, so that lanes do not cross
                 lane -= LANE
-                found.append(Drop(b, lane, y - 12 if low else y - HEADROOM + 4, x, y, low))
+                if item.look == "drain":
+                    near = x if abs(x - lane) < LANE and x < start - 6 else lane
+                    found.append(Drop(b, near, y + 4 * (near != x), x, y, drain=True))
+                else:
+                    found.append(Drop(b, lane, y - 12 if low else y - HEADROOM + 4, x, y, low))
         return found
 
     def _constants(self, i: int, width: float) -> float:

@@ -53,7 +53,10 @@ class Hop(NamedTuple):
 
 @dataclass
 class Grid:
-    """Cells in columns. `item[c]` is the item of a cell, or -1; `y[c]` is where its top is."""
+    """Cells in columns. `item[c]` is the item of a cell, or -1; `y[c]` is where its top is.
+
+    The cells `sunk` stand at the bottom of their columns, by their numbers from top to bottom.
+    """
 
     columns: list[list[int]]
     item: list[int] = field(default_factory=list)
@@ -63,6 +66,7 @@ class Grid:
     hops: list[list[Hop]] = field(default_factory=list)
     edges: list[list[Edge]] = field(default_factory=list)
     place: list[int] = field(default_factory=list)
+    sunk: dict[int, int] = field(default_factory=dict)
 
     def cell(self, column: int, item: int, height: float, above: float = 0.0) -> int:
         """A new cell at the bottom of a column."""
@@ -73,9 +77,12 @@ class Grid:
         return len(self.item) - 1
 
 
-def grid_of(scene: Scene, sizes: Sequence[Size]) -> Grid:
-    """The items and wires of a scene in columns and in order; `align` gives them heights."""
-    rank, last = _ranks(scene)
+def grid_of(scene: Scene, sizes: Sequence[Size], ranks: tuple[Sequence[int], int] | None = None) -> Grid:
+    """The items and wires of a scene in columns and in order; `align` gives them heights.
+
+    `ranks` are the column of each item and the last column, if they are given.
+    """
+    rank, last = ranks or _ranks(scene)
     grid = Grid([[] for _ in range(last + 1)])
     grid.hops, grid.edges = [[] for _ in range(last)], [[] for _ in range(last)]
     _fill(grid, scene, sizes, rank, last)
@@ -114,6 +121,8 @@ def _fill(grid: Grid, scene: Scene, sizes: Sequence[Size], rank: Sequence[int], 
         start[w] = (grid.cell(0, -1, THIN), THIN / 2, 0)
     for k, (item, size) in enumerate(zip(scene.items, sizes, strict=True)):
         c = grid.cell(rank[k], k, size.height, size.above)
+        if item.look == "drain":
+            grid.sunk[c] = len(grid.sunk) + 1
         start.update({w: (c, size.right[i], rank[k]) for i, w in enumerate(item.writes)})
         for i, w in enumerate(item.reads):
             if isinstance(w, int):
@@ -135,7 +144,8 @@ def _hop(grid: Grid, column: int, hop: Hop) -> None:
     grid.hops[column].append(hop)
     for c, q in hop.targets:
         passing = (grid.item[hop.cell] < 0) + (grid.item[c] < 0)
-        grid.edges[column].append(Edge(hop.cell, hop.port, c, q, (1.0, 2.0, 8.0)[passing]))
+        weight = 0.2 if c in grid.sunk else (1.0, 2.0, 8.0)[passing]
+        grid.edges[column].append(Edge(hop.cell, hop.port, c, q, weight))
 
 
 # -- order ---------------------------------------------------------------------------------------
@@ -175,7 +185,7 @@ def _by_neighbors(grid: Grid, column: int, from_left: bool) -> None:
         number[c] += 1
     # a cell without neighbors on this side keeps its place
     key = {c: total[c] / number[c] if number[c] else float(grid.place[c]) for c in total}
-    grid.columns[column].sort(key=key.__getitem__)
+    grid.columns[column].sort(key=lambda c: (grid.sunk.get(c, 0), key[c]))
     _number(grid, grid.columns[column])
 
 

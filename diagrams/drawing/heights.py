@@ -63,7 +63,7 @@ def _steps(grid: Grid, column: Sequence[int]) -> list[float]:
     found, at, items = [], 0.0, 0
     for i, c in enumerate(column):
         if i:
-            thin = grid.item[c] < 0 and grid.item[column[i - 1]] < 0
+            thin = all(grid.item[n] < 0 or n in grid.sunk for n in (c, column[i - 1]))
             # the topmost item gets its parameters straight from above, the others by a lane that bends
             at += grid.height[column[i - 1]] + (GAP - 4 if thin else GAP) + (grid.above[c] if items else 0.0)
         items += grid.item[c] >= 0

@@ -16,9 +16,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from ...categories.errors import FileError
-from .style import FONT, INK, LOOKS
+from .style import FONT, INK, LOOKS, THICK
 
-__all__ = ["Circle", "Curve", "Picture", "Rect", "Shape", "Text", "moved", "printable"]
+__all__ = ["Circle", "Curve", "Picture", "Rect", "Shape", "Text", "mirrored", "moved", "printable"]
 
 Command = tuple[Any, ...]
 
@@ -85,6 +85,21 @@ def moved(shapes: Iterable[Shape], dx: float, dy: float) -> list[Shape]:
             found.append(replace(s, commands=tuple([_shift(c, dx, dy) for c in s.commands])))
         else:
             found.append(replace(s, x=s.x + dx, y=s.y + dy))
+    return found
+
+
+def mirrored(shapes: Iterable[Shape], width: float) -> list[Shape]:
+    """The shapes with left and right exchanged on a page of that width; texts stay readable."""
+    found: list[Shape] = []
+    for s in shapes:
+        if isinstance(s, Curve):
+            turned = [(c[0], *[v if i % 2 else width - v for i, v in enumerate(c[1:])]) for c in s.commands]
+            found.append(replace(s, commands=tuple(turned)))
+        elif isinstance(s, Text):
+            anchor = {"start": "end", "end": "start"}.get(s.anchor, s.anchor)
+            found.append(replace(s, x=width - s.x, anchor=anchor))
+        else:
+            found.append(replace(s, x=width - s.x - (s.w if isinstance(s, Rect) else 0)))
     return found
 
 
@@ -189,7 +204,7 @@ def _circle(s: Circle) -> str:
 
 def _curve(s: Curve) -> str:
     d = " ".join(f"{c[0]}{' '.join(map(_n, c[1:]))}" for c in s.commands)
-    cap = ' stroke-linecap="square"' if s.look == "bundle" else ""  # corners of thick lines without notches
+    cap = ' stroke-linecap="square"' if LOOKS[s.look].width >= THICK else ""
     return _closed(f'path d="{d}" {_paint(s.look, "line")} stroke-linejoin="round"{cap}', s.tip)
 
 

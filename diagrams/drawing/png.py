@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .picture import Circle, Curve, Rect, Text, printable
-from .style import LOOKS
+from .style import LOOKS, THICK
 
 if TYPE_CHECKING:
     from .picture import Picture
@@ -62,8 +62,9 @@ def _curve(axes: Any, s: Curve, order: int) -> None:
     kinds = {"M": [Path.MOVETO], "L": [Path.LINETO], "C": [Path.CURVE4] * 3}
     points = [(c[i], c[i + 1]) for c in s.commands for i in range(1, len(c), 2)]
     codes = [code for c in s.commands for code in kinds[c[0]]]
-    cap = "projecting" if s.look == "bundle" else "butt"
-    _patch(axes, PathPatch(Path(points, codes), capstyle=cap), s.look, order)
+    cap = "projecting" if LOOKS[s.look].width >= THICK else "butt"
+    # snapped to pixels, the parts of a line would not meet where one of them has a curve and another has not
+    _patch(axes, PathPatch(Path(points, codes), capstyle=cap, snap=False), s.look, order)
 
 
 def _text(axes: Any, s: Text, order: int) -> None:

@@ -4,6 +4,11 @@ A scene forgets everything that a picture does not show. Constants are no items:
 stands its text. Wires that carry parameters are no inputs: those that go to the same items form one
 bundle, which comes in from the top.
 
+An open box shows the graph inside it. A definition, and the body of a scan, are graphs already. `cond` has its
+branches side by side and a choice after them. `while` is drawn as data flows: the state comes to the gate with the
+verdict of the test; the gate lets it out (false) or into the body (true), whose results go back to where the state
+came in.
+
 >>> f = Box("f", R(2) @ R(2, 3), R(3))
 >>> scene_of(Inside(f.graph), (None, Given(("w",), R(2, 3).wire, ("w",)))).bundles[0].head
 'w'
@@ -17,12 +22,12 @@ from typing import Any
 
 from ...categories.errors import PathError
 from ..box import Box
-from ..graph import Graph
+from ..graph import Builder, Graph
+from ..types import Ty, wire
 from .bundles import Bundle, Given, bundles_of
-from .inside import Inside, inside_of
-from .style import COMMUTATIVE, clipped, label_of, look_of, type_text
+from .style import COMMUTATIVE, LOOKS, clipped, label_of, line_look, look_of, type_text
 
-__all__ = ["ARRAY", "Item", "Open", "Scene", "scene_of"]
+__all__ = ["ARRAY", "Inside", "Item", "Open", "Scene", "scene_of"]
 
 Read = int | str  # the number of a wire, or the text of a constant
 ARRAY = "constant "  # how the text of a constant that is no scalar starts
@@ -34,7 +39,7 @@ class Item:
 
     `loops` pairs outputs of that scene with the inputs, or (negative) the bundles, to which a loop feeds them
     back. `bundles` are the numbers of the bundles that it reads, in the order of its inputs; `low` is the one that
-    is the second operand of an operation whose order matters.
+    is the second operand of an operation whose order matters. `least` is the least width.
     """
 
     name: str
@@ -48,17 +53,44 @@ class Item:
     commutes: bool = False
     bundles: tuple[int, ...] = ()
     low: int | None = None
+    least: float = 0.0
+
+    @property
+    def wires(self) -> list[int]:
+        """What it reads on its left that is no constant."""
+        return [w for w in self.reads if isinstance(w, int)]
+
+    @property
+    def back(self) -> bool:
+        """Whether it is the backward box of another."""
+        return self.look in ("derivative", "open derivative") and self.name.startswith("R[")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The items of one level in topological order, over wires whose types are `types`."""
+    """The items of one level in topological order, over wires whose types are `types`.
+
+    `names` are those of outputs, as paths; `cables` the types of wires that are several; `kinds` tells the wires that
+    are not plain; in a scene that is `turned` data flow from right to left.
+    """
 
     types: Mapping[int, str]
     inputs: tuple[int, ...]
     outputs: tuple[Read, ...]
     items: tuple[Item, ...]
     bundles: tuple[Bundle, ...]
+    names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    cables: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    kinds: Mapping[int, str] = field(default_factory=dict)
+    turned: bool = False
+
+    def look(self, wire: int) -> str:
+        """How a wire looks."""
+        return line_look(self.kinds.get(wire, "wire"), wire in self.cables)
+
+    def tip(self, wire: int) -> str:
+        """What a wire shows when pointed at."""
+        return ", ".join(self.cables.get(wire, ()))
 
 
 @dataclass
@@ -136,7 +168,7 @@ def _entries(item: Item, k: int, wires: Sequence[int], entering: Mapping[tuple[i
 
 def _opened(item: Item, box: Box, open_: Open, given: list[Given | None], where: str) -> Item:
     """The item with the scene inside of its box."""
-    view = inside_of(box)
+    view = _inside_of(box)
     if box.definition is None and not view.level and not open_.parts:
         open_ = Open(depth=open_.depth + 1)  # an open loop or branch shows its bodies open
     if view.level:  # the one body of a loop is a level of its own in paths, but no second frame
@@ -147,7 +179,7 @@ def _opened(item: Item, box: Box, open_: Open, given: list[Given | None], where:
     for out, into in view.loops:
         start = given[into]
         loops.append((out, -1 - start.around.number if start and start.around else left.index(into)))
-    look = "open loop" if item.look == "loop" else "open defined"
+    look = f"open {item.look}" if f"open {item.look}" in LOOKS else "open defined"
     return replace(item, inside=scene_of(view, given, open_, where), look=look, loops=tuple(loops))
 
 
@@ -177,3 +209,78 @@ def _refuse_unknown(graph: Graph, names: list[str], open_: Open, where: str, box
 def _listed(names: Iterable[str], most: int = 40) -> str:
     names = list(names)
     return (", ".join(names[:most]) or "none") + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+# -- inside of boxes -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A graph to draw inside a box.
+
+    `level` is what paths into the box name first ("" for none). `loops` pairs outputs with the inputs
+    that they are fed back to; outputs beyond those of the box are fed back only. `labels` are for nodes
+    by their name, `marks` for wires by their number.
+    """
+
+    graph: Graph
+    level: str = ""
+    loops: tuple[tuple[int, int], ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[int, str] = field(default_factory=dict)
+
+
+def _inside_of(box: Box) -> Inside:
+    """What is inside a box with bodies: its definition, its one body over the same wires, or its wired bodies."""
+    if box.definition is not None:
+        return Inside(box.definition.graph)
+    bodies = box.bodies
+    if len(bodies) == 1:
+        label, body = next(iter(bodies.items()))
+        if box.op == "scan":
+            first, n = box.params["num_consts"], box.params["num_carry"]
+            return Inside(body.graph, label, tuple([(j, first + j) for j in range(n)]))
+        if (body.dom, body.cod) == (box.dom, box.cod):
+            return Inside(body.graph, label)
+    return WIRINGS.get(box.op, _apart)(box)
+
+
+def _cond(box: Box) -> Inside:
+    """Every branch reads everything but the first wire, which chooses among their results."""
+    build = Builder(box.dom)
+    made = [w for k, d in box.bodies.items() for w in build.add(d.boxed(k), range(1, box.n_in))]
+    dom = Ty.of((box.dom.inside[0], *box.cod.inside * len(box.bodies)))
+    outputs = build.add(Box("choose", dom, box.cod, op="choose"), [0, *made])
+    labels = {k: f"branch {i}" for i, k in enumerate(box.bodies)}
+    return Inside(build.finish(outputs, box.cod), labels=labels)
+
+
+def _while(box: Box) -> Inside:
+    """The test and the body read the state, after constants of their own; the gate stands between them."""
+    build = Builder(box.dom)
+    n, m = box.params["cond_nconsts"], box.params["body_nconsts"]
+    state: Sequence[int] = range(n + m, box.n_in)
+    ty = box.cod.inside
+    test = build.add(box.bodies["cond_jaxpr"].boxed("cond_jaxpr"), [*range(n), *state])
+    gate = Box("gate", Ty.of((wire((), "bool"), *ty)), Ty.of(ty * 2), op="gate")
+    through = build.add(gate, [*test, *state])
+    out, again = through[: len(ty)], through[len(ty) :]
+    made = build.add(box.bodies["body_jaxpr"].boxed("body_jaxpr"), [*range(n, n + m), *again])
+    return Inside(
+        build.finish([*out, *made], Ty.of(ty * 2)),
+        loops=tuple([(len(ty) + j, w) for j, w in enumerate(state)]),
+        labels={"cond_jaxpr": "test", "body_jaxpr": "do"},
+        marks={**dict.fromkeys(out, "false: "), **dict.fromkeys(again, "true: ")},
+    )
+
+
+def _apart(box: Box) -> Inside:
+    """How this primitive uses its bodies is not known here: they stand beside a box for the primitive itself."""
+    build = Builder(box.dom)
+    made = build.add(Box(box.name, box.dom, box.cod, op=box.op), range(box.n_in))
+    for label, body in box.bodies.items():
+        build.add(Box(f"{label} : {body.dom} → {body.cod}", Ty(), Ty(), op=label), ())
+    return Inside(build.finish(made, box.cod))
+
+
+WIRINGS = {"cond": _cond, "while": _while}

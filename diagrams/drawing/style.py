@@ -1,9 +1,10 @@
 """How things look: palette, symbols of primitives, short names of types, and the width of text.
 
 A box is colored by what it is, so that a picture can be read without its labels: a box with a
-definition (blue, can be opened), a primitive (white), a loop or branch (amber), an abstract box (dashed).
-A dot is a copy, a bar at the end of a wire is a discard, a thick line is several parameter arrays, and a
-dashed line with an arrow is feedback.
+definition (blue, can be opened), a derivative `R[f]` or `D[f]` (red), a primitive (white), a loop or branch
+(amber), an abstract box (dashed). A wire that carries a cotangent is red, a residual, which a forward box
+keeps for its backward box, gray, a parameter violet. A dot is a copy, a bar at the end of a wire is a
+discard, a thick line is several arrays, and a dashed line with an arrow is feedback.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import NamedTuple
 from ..box import Box
 from ..types import Wire
 
-__all__ = ["FONT", "LOOKS", "Look", "clipped", "count", "label_of", "look_of", "measure", "type_text"]
+__all__ = [
+    "FONT", "LOOKS", "THICK", "Look", "clipped", "count", "label_of", "line_look", "look_of", "measure", "type_text",
+]  # fmt: skip
 
 FONT = "DejaVu Sans, Verdana, Geneva, sans-serif"
 INK, SOFT, PARAMETER = "#1f2933", "#5f6b7a", "#7b3fa0"
+WIRE, RESIDUAL, COTANGENT = "#333d49", "#98a2b0", "#b03a4e"
 
 
 class Look(NamedTuple):
@@ -31,24 +35,37 @@ class Look(NamedTuple):
 
 LOOKS = {
     "defined": Look("#e3edfb", "#2f62a8"),
+    "derivative": Look("#fae6e9", COTANGENT),
     "primitive": Look("#ffffff", "#4a5563"),
     "symbol": Look("#ffffff", "#4a5563"),
     "loop": Look("#fdf0d5", "#a8690a"),
     "abstract": Look("#ffffff", "#4a5563", 1.2, True),
     "open defined": Look("#f7faff", "#2f62a8"),
+    "open derivative": Look("#fef8f8", COTANGENT),
     "open loop": Look("#fffaf0", "#a8690a"),
     "constant": Look("#eceff3", "none", 0.0),
     "constant array": Look("#dfe4ea", "#4a5563", 1.0),
-    "wire": Look("none", "#333d49", 1.3),
+    "wire": Look("none", WIRE, 1.3),
+    "residual": Look("none", RESIDUAL, 1.3),
+    "cotangent": Look("none", COTANGENT, 1.3),
+    "wire arrow": Look(WIRE, "none", 0.0),
+    "residual arrow": Look(RESIDUAL, "none", 0.0),
+    "cotangent arrow": Look(COTANGENT, "none", 0.0),
     "feedback": Look("none", "#a8690a", 1.3, True),
     "arrow": Look("#a8690a", "none", 0.0),
-    "end": Look("none", "#333d49", 1.6),
-    "dot": Look("#333d49", "none", 0.0),
+    "end": Look("none", WIRE, 1.6),
+    "dot": Look(WIRE, "none", 0.0),
+    "residual dot": Look(RESIDUAL, "none", 0.0),
+    "cotangent dot": Look(COTANGENT, "none", 0.0),
     "parameter": Look("none", PARAMETER, 1.3),
-    "bundle": Look("none", PARAMETER, 3.2),
+    "several wire": Look("none", WIRE, 3.0),
+    "several residual": Look("none", RESIDUAL, 3.0),
+    "several cotangent": Look("none", COTANGENT, 3.0),
+    "bundle": Look("none", PARAMETER, 3.0),
     "parameter end": Look("none", PARAMETER, 1.6),
     "parameter dot": Look(PARAMETER, "none", 0.0),
 }
+THICK = 3.0  # lines at least so wide have square ends, so that corners are without notches
 
 SYMBOLS = {
     "add": "+", "add_any": "+", "sub": "−", "mul": "×", "div": "÷", "eq": "=", "ne": "≠", "lt": "<", "le": "≤",  # noqa: RUF001
@@ -56,11 +73,14 @@ SYMBOLS = {
 }  # fmt: skip
 COMMUTATIVE = {"add", "add_any", "mul", "eq", "ne", "and", "or"}
 LOOPS = {"scan", "while", "cond"}
+DERIVATIVES = ("R[", "D[")
 SHORT = {"bfloat16": "bf16", "bool": "bool"}
 
 
 def look_of(box: Box) -> str:
     """The kind of a box: a key of `LOOKS`."""
+    if box.name.startswith(DERIVATIVES):
+        return "derivative"
     if box.op in LOOPS:
         return "loop"
     if box.bodies:
@@ -68,6 +88,13 @@ def look_of(box: Box) -> str:
     if not box.op:
         return "abstract"
     return "symbol" if box.op in SYMBOLS and box.n_in <= 2 and box.n_out == 1 else "primitive"
+
+
+def line_look(kind: str, several: bool) -> str:
+    """The look of a line: "wire", "residual", "cotangent" or "parameter", of one array or several."""
+    if not several:
+        return kind
+    return "bundle" if kind == "parameter" else f"several {kind}"
 
 
 def label_of(box: Box, name: str) -> str:

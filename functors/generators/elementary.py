@@ -42,7 +42,7 @@ ELEMENTARY: dict[str, Fact] = {
     "sinh": _of_one(lambda g, y, x: g * lax.cosh(x)),
     "cosh": _of_one(lambda g, y, x: g * lax.sinh(x)),
     # the factors are exact in the tails, where 1 - y² loses all its digits
-    "tanh": _of_one(lambda g, y, x: g * ((1.0 - y) * (1.0 + y))),
+    "tanh": _of_one(lambda g, y, x: (g * (1.0 - y)) * (1.0 + y)),
     "asinh": _of_one(lambda g, y, x: g * lax.rsqrt(x * x + 1.0)),
     "acosh": _of_one(lambda g, y, x: g * (lax.rsqrt(x - 1.0) * lax.rsqrt(x + 1.0))),
     "atanh": _over(lambda x: (1.0 - x) * (1.0 + x)),

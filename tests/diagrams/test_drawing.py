@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import box, boxes, texts
+from pictures import box, boxes, looks, overlap, texts
 
 from paralens import Box, Diagram, Para, Param, R, Ty, Z, diagram, from_jax
 from paralens.categories.errors import FileError, PathError
@@ -28,12 +28,6 @@ def parsed(picture):
 def linear(name="dense", n=8):
     arrow = from_jax(lambda x, w, b: x @ w + b, R(n), R(n, n), R(n)).boxed(name)
     return Para(arrow, {name: {"w": Param(R(n, n)), "b": Param(R(n))}})
-
-
-def looks(picture, *names):
-    """How many shapes there are of each look."""
-    found = [getattr(s, "look", "") for s in picture.shapes]
-    return tuple(found.count(name) for name in names)
 
 
 def unary(name="f", n=8):
@@ -257,10 +251,6 @@ def test_a_long_chain_is_folded_into_rows_that_do_not_overlap():
     assert picture.width < 1300
     rows = sorted({b.y for b in boxes(picture)})
     assert len(rows) > 4 and min(b - a for a, b in pairwise(rows)) > 30
-
-
-def overlap(a, b):
-    return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 50)), max_size=12), st.integers(0, 3))

@@ -3,18 +3,12 @@
 from itertools import pairwise
 
 import pytest
-from pictures import box, boxes, texts
+from pictures import box, boxes, looks, texts
 
 from paralens import Box, Diagram, Para, Param, R, from_jax
 from paralens.diagrams.drawing import draw
 from paralens.diagrams.drawing.picture import Circle, Curve, Text
 from paralens.diagrams.drawing.style import PARAMETER, measure
-
-
-def looks(picture, *names):
-    """How many shapes there are of each look."""
-    found = [getattr(s, "look", "") for s in picture.shapes]
-    return tuple(found.count(name) for name in names)
 
 
 def linear(name="dense", n=8):
