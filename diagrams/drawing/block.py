@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .bundles import Bundle
@@ -22,11 +22,19 @@ PORT, PAD, HEADER, RADIUS, LOOP, ASIDE = 18.0, 11.0, 24.0, 13.0, 10.0, 22.0
 
 @dataclass(frozen=True)
 class Cut:
-    """A place where a row may be cut: its x, the wires that cross it from top to bottom, the items before it."""
+    """A place where a row may be cut: its x, the wires that cross it from top to bottom, the column before it.
+
+    `columns` has the columns of all items.
+    """
 
     x: float
     wires: tuple[int, ...]
-    items: frozenset[int]
+    column: int
+    columns: Mapping[int, int]
+
+    def before(self, item: int) -> bool:
+        """Whether an item stands before the cut."""
+        return self.columns[item] <= self.column
 
 
 @dataclass

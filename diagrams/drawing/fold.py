@@ -46,7 +46,7 @@ def parts_of(scene: Scene, cuts: list[Cut]) -> tuple[list[tuple[Scene, list[int]
 
     A bundle that several rows read comes to each of them from a source of its own, a negative number.
     """
-    row_of_item = [sum(k not in c.items for c in cuts) for k in range(len(scene.items))]
+    row_of_item = [sum(not c.before(k) for c in cuts) for k in range(len(scene.items))]
     rows_of = [sorted({row_of_item[k] for k in bundle.readers}) or [0] for bundle in scene.bundles]
     shared = {-1 - b.number: b for b, rows in zip(scene.bundles, rows_of, strict=True) if len(rows) > 1}
     found = []

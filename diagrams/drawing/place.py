@@ -69,7 +69,8 @@ class Row:
             [grid.y[c] + grid.height[c] / 2 + head for c in column] for column in (grid.columns[0], grid.columns[-1])
         ]
         bottom = max([grid.y[c] + grid.height[c] for c in range(len(grid.item))], default=10.0)
-        cuts = [self.cut(i) for i in range(1, len(grid.columns) - 2)]
+        place = {grid.item[c]: i for i, column in enumerate(grid.columns) for c in column if grid.item[c] >= 0}
+        cuts = [self.cut(i, place) for i in range(1, len(grid.columns) - 2)]
         tops = {source: (x, y + head) for source, (x, y) in tops.items()}
         end, width = self.columns.end[-1], max(self.columns.width, reach)
         gray = frozenset(b.source for b in scene.bundles if b.source is not None and b.kind == "residual")
@@ -178,12 +179,11 @@ class Row:
             return closed(item, size, x, y)
         return frame(item, size, self.inside[k], x, y)
 
-    def cut(self, i: int) -> Cut:
-        """What it takes to cut the row after column i."""
+    def cut(self, i: int, columns: Mapping[int, int]) -> Cut:
+        """What it takes to cut the row after column i; `columns` are those of all items."""
         grid = self.grid
         hops = sorted(grid.hops[i], key=lambda h: (grid.place[h.cell], h.port))
-        items = frozenset(grid.item[c] for column in grid.columns[: i + 1] for c in column if grid.item[c] >= 0)
-        return Cut(self.columns.end[i], tuple(h.wire for h in hops), items)
+        return Cut(self.columns.end[i], tuple(h.wire for h in hops), i, columns)
 
 
 Bands = tuple[list[Shape], list[Shape], dict[int, tuple[float, float]], frozenset[int], float, float]

@@ -24,6 +24,7 @@ from .style import INK, clipped, measure
 __all__ = ["draw"]
 
 MARGIN = 16.0
+LARGE = 300  # with more boxes than these a backward pass stands below its forward pass, whatever the width
 
 
 @runtime_checkable
@@ -118,7 +119,7 @@ def _whole(scene: Scene, width: float) -> tuple[Block, list[Port]]:
     """
     halves = facing_of(scene)
     facing = None if halves is None else faced(halves, lambda half: _inside(half, width))
-    if facing is not None and facing[0].width <= 2.4 * width:
+    if facing is not None and (facing[0].width <= 2.4 * width or len(scene.items) > LARGE):
         return facing
     block = _block(scene, width)
     if facing is not None and facing[0].width <= block.width:
