@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from ...categories.errors import CompositionError
 from ...categories.lens import Lens
-from ...categories.param import Entry, Path, leaves
+from ...categories.param import Entry, Path, leaves, nested
 from ..syntax import Diagram
 from ..tracing.arrays import aval, wire_of
 from ..tracing.jaxpr import from_jax
@@ -49,7 +49,7 @@ def _wrapped(name: str, entries: Sequence[Entry], transformation: Any) -> Cell:
     weight, paths = weights(entries), [path for path, _ in entries]
     try:
         with _ordinary():
-            shapes = jax.eval_shape(transformation.init, _nested(paths, [aval(w) for w in weight.inside]))
+            shapes = jax.eval_shape(transformation.init, nested(paths, [aval(w) for w in weight.inside]))
             found, treedef = jax.tree_util.tree_flatten_with_path(shapes)
             states = Ty.of(wire_of(leaf) for _, leaf in found)
             update = _update(transformation, paths, treedef, [leaf.dtype for _, leaf in found])
@@ -68,8 +68,8 @@ def _update(transformation: Any, paths: Sequence[Path], treedef: Any, dtypes: Se
 
     def update(*wires: jax.Array) -> list[jax.Array]:
         n, m = treedef.num_leaves, len(paths)
-        state, params = jax.tree.unflatten(treedef, wires[:n]), _nested(paths, wires[n : n + m])
-        gradient = _nested(paths, [-q for q in wires[n + m :]])
+        state, params = jax.tree.unflatten(treedef, wires[:n]), nested(paths, wires[n : n + m])
+        gradient = nested(paths, [-q for q in wires[n + m :]])
         updates, after = transformation.update(gradient, state, params)
         new = dict(leaves(optax.apply_updates(params, updates)))  # type: ignore[arg-type]
         kept = [_cast(leaf, dtype) for leaf, dtype in zip(treedef.flatten_up_to(after), dtypes, strict=True)]
@@ -82,7 +82,7 @@ def _start(transformation: Any, paths: Sequence[Path], treedef: Any, states: Ty)
     dtypes = [aval(w).dtype for w in states.inside]
 
     def start(*params: jax.Array) -> list[jax.Array]:
-        state = treedef.flatten_up_to(transformation.init(_nested(paths, params)))
+        state = treedef.flatten_up_to(transformation.init(nested(paths, params)))
         return [_cast(leaf, dtype) for leaf, dtype in zip(state, dtypes, strict=True)]
 
     return start
@@ -99,17 +99,6 @@ def _ordinary() -> ExitStack:
     stack.enter_context(jax.numpy_dtype_promotion("standard"))
     stack.enter_context(jax.numpy_rank_promotion("allow"))
     return stack
-
-
-def _nested(paths: Sequence[Path], values: Sequence[Any]) -> dict[str, Any]:
-    """One value a path as a nested dict."""
-    root: dict[str, Any] = {}
-    for path, value in zip(paths, values, strict=True):
-        here = root
-        for part in path[:-1]:
-            here = here.setdefault(part, {})
-        here[path[-1]] = value
-    return root
 
 
 def _path(keys: Any) -> Path:
