@@ -128,7 +128,8 @@ def _provenance(model: Para) -> str:
     """By which rules the boxes of a model were differentiated, all boxes open."""
     kinds = Counter(handling(box.op) for box in model.arrow.open(depth=99).boxes if box.op != "constant")
     shown = ", ".join(f"{n} {kind}" for kind, n in kinds.most_common() if kind not in ("nested", "oracle"))
-    return f"Its {kinds.total()} generators have written rules ({shown}), {kinds['oracle']} were taken from JAX."
+    written = kinds.total() - kinds["nested"] - kinds["oracle"]
+    return f"{written} of its generators have written rules ({shown}), {kinds['oracle']} were taken from JAX."
 
 
 def _show_gradient(console: Any, model: Para, params: Any, image: np.ndarray, label: int) -> None:

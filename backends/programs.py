@@ -131,6 +131,12 @@ def compile(
     return Compiled(d, () if donate is None else tuple(donate), options)
 
 
+def require_arguments(donate: tuple[int, ...], n_args: int) -> None:
+    """Refuse what `donate` names if there are no such arguments."""
+    if any(not 0 <= i < n_args for i in donate):
+        raise InputError(f"donate={donate} names arguments that there are not: the program takes {n_args}")
+
+
 class Compiled:
     """What `compile` gives; call it, or look at `.jaxpr`, `.hlo()`, `.cost()` and `.memory()`."""
 
@@ -139,9 +145,7 @@ class Compiled:
         self._options = options
         self._function: Any = to_jax(d)
         arrow = d.arrow if isinstance(d, Para) else d
-        n_args = len(d.dom) + isinstance(d, Para)
-        if any(not 0 <= i < n_args for i in donate):
-            raise InputError(f"donate={donate} names arguments that there are not: the program takes {n_args}")
+        require_arguments(donate, len(d.dom) + isinstance(d, Para))
         self._function.__name__ = self._function.__qualname__ = getattr(arrow, "name", "diagram")
         self._jit: Any = jax.jit(self._function, donate_argnums=donate)
 

@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from ..categories.errors import InputError
 from ..functors.learning import Learner, State
-from .programs import Compiled
+from .programs import Compiled, require_arguments
 
 __all__ = ["CompiledLearner"]
 
@@ -26,9 +26,7 @@ class CompiledLearner:
     """
 
     def __init__(self, learner: Learner, donate: tuple[int, ...], options: dict[str, Any] | None) -> None:
-        n_args = 1 + len(learner.inputs) + len(learner.labels)
-        if any(not 0 <= i < n_args for i in donate):
-            raise InputError(f"donate={donate} names arguments that there are not: the step takes {n_args}")
+        require_arguments(donate, 1 + len(learner.inputs) + len(learner.labels))
         self.learner = learner
         self._donate, self._options = donate, options
         self._programs: dict[int | None, Compiled] = {}

@@ -88,10 +88,7 @@ class Graph:
 
     def wires(self) -> list[Wire]:
         """The type of every wire, by number."""
-        found = list(self.dom.inside)
-        for op in self.ops.tolist():
-            found.extend(self.table[op].cod.inside)
-        return found
+        return _types(self.dom, self.table, self.ops.tolist())
 
     def uses(self) -> NDArray[np.int64]:
         """How often each wire is read, the codomain included."""
@@ -170,9 +167,20 @@ class Builder:
         self.n_wires = fresh.stop
         return fresh
 
+    def wires(self) -> list[Wire]:
+        """The type of every wire so far, by number."""
+        return _types(self.dom, self.table, self.ops)
+
     def finish(self, outputs: Sequence[int], cod: Ty) -> Graph:
         """The graph with these wires at its codomain."""
         return Graph(self.dom, cod, tuple(self.table), _ints(self.ops), _ints(self.inputs), _ints(outputs))
+
+
+def _types(dom: Ty, table: Sequence[Box], ops: Sequence[int]) -> list[Wire]:
+    found = list(dom.inside)
+    for op in ops:
+        found.extend(table[op].cod.inside)
+    return found
 
 
 def _ints(numbers: Sequence[int]) -> Ints:

@@ -28,7 +28,7 @@ import numpy as np
 from ..categories.errors import CompositionError
 from .discopy_seam import FreeTy, Ob
 
-__all__ = ["B", "C", "Key", "R", "Ty", "Wire", "Z", "wire"]
+__all__ = ["B", "C", "Key", "R", "Ty", "Wire", "Z", "stacked", "wire"]
 
 # The letter of a wire by the kind of its dtype, and the dtype that the letter means when none is given.
 DEFAULTS = {"R": "float32", "C": "complex64", "Z": "int32", "B": "bool", "Key": "key<fry>"}
@@ -117,6 +117,11 @@ def _itemsize(dtype: str) -> int:
 def wire(shape: tuple[int, ...], dtype: str) -> Wire:
     """The one wire of this shape and dtype."""
     return Wire(shape, dtype)
+
+
+def stacked(w: Wire, n: int) -> Wire:
+    """The wire of n arrays of this type, along a leading axis."""
+    return wire((n, *w.shape), w.dtype)
 
 
 class Ty(FreeTy):

@@ -26,7 +26,7 @@ from ..diagrams.params import derived
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.emit import apply_box, callable_of
 from ..diagrams.tracing.jaxpr import from_jax
-from ..diagrams.types import Ty, wire
+from ..diagrams.types import Ty, stacked
 
 __all__ = ["batch", "batched"]
 
@@ -36,7 +36,7 @@ Value = tuple[int, bool]  # a wire of the graph under construction, and whether 
 
 def batched(ty: Ty, n: int) -> Ty:
     """The type with a leading axis of length `n` on every wire."""
-    return Ty.of(wire((n, *w.shape), w.dtype) for w in ty.inside)
+    return Ty.of(stacked(w, n) for w in ty.inside)
 
 
 def batch(d: D, n: int, *, data: int | None = None) -> D:
@@ -65,7 +65,7 @@ def batch(d: D, n: int, *, data: int | None = None) -> D:
 
 
 def _typed(dom: Ty, mask: Sequence[bool], n: int) -> Ty:
-    return Ty.of(wire((n, *w.shape), w.dtype) if b else w for w, b in zip(dom.inside, mask, strict=True))
+    return Ty.of(stacked(w, n) if b else w for w, b in zip(dom.inside, mask, strict=True))
 
 
 def _by_box(d: Diagram, mask: Sequence[bool], n: int) -> Diagram | None:

@@ -7,8 +7,8 @@ parameter is changed along the optimizer, which is a 2-cell (S ⊗ P, S ⊗ P) -
 
 What comes back along S ⊗ P is the next state. So one step of training is a map step : S ⊗ P ⊗ X ⊗ T -> S ⊗ P ⊗ L,
 
-    p̄ = U(s, p);    y = f(p̄, x);    y' = R[loss](y, t, rate(loss(y, t)));    p' = R[f](x, p̄, y');    (s, p) <-
-    U*(s, p, p')
+    p̄ = U(s, p);    y = f(p̄, x);    y' = R[loss](y, t, rate(loss(y, t)));    p' = R[f](x, p̄, y')
+    (s, p) <- U*(s, p, p')
 
 a 1-cell S ⊗ P -> S ⊗ P of Para with parameter X ⊗ T. Its n-fold composite is an epoch, which is one scan (G. Cruttwell
 et al., "Categorical foundations of gradient-based learning", 2021, section 3; U is `get`, U* is `put`).

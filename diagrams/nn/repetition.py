@@ -24,9 +24,9 @@ from ...categories.param import Param, Stacked
 from ..box import Box
 from ..params import Body
 from ..syntax import Diagram, require
-from ..types import Ty, Wire, wire
+from ..types import Ty, stacked
 
-__all__ = ["repeat", "scan_of", "stacked"]
+__all__ = ["repeat", "scan_of"]
 
 
 def repeat(block: Para | Diagram, n: int) -> Para:
@@ -48,11 +48,6 @@ def repeat(block: Para | Diagram, n: int) -> Para:
 
 def _stacked(q: Param, n: int) -> Param:
     return Param(Ty.of((stacked(q.wire, n),)), None if q.init is None else Stacked(q.init, n))
-
-
-def stacked(w: Wire, n: int) -> Wire:
-    """The wire of n arrays of this type."""
-    return wire((n, *w.shape), w.dtype)
 
 
 def scan_of(

@@ -27,13 +27,6 @@ def _cond(name: str, branches: Sequence[Diagram], like: Box) -> Box:
     return Box(name, dom, branches[0].cod, op=like.op, params={**like.params, "branches": bodies})
 
 
-def _filled(
-    build: Builder, there: dict[int, int], needed: Sequence[int], types: Sequence[Wire], base: Base
-) -> list[int]:
-    """The wires that are needed, zeros for those that are not there."""
-    return [there[i] if i in there else inline(build, base.zero(types[i]), ())[0] for i in needed]
-
-
 def cond_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """A choice among the branches with their tangents."""
     branches = [b.diagram for b in box.params["branches"]]
@@ -47,7 +40,7 @@ def _completed(tangent: Tangent, box: Box, gives: Sequence[int], base: Base) -> 
     build = Builder(tangent.push.dom)
     made = inline(build, tangent.push, range(len(build.dom)))
     there = dict(zip(tangent.gives, made[box.n_out :], strict=True))
-    dys = _filled(build, there, gives, box.cod.inside, base)
+    dys = base.filled(build, there, gives, box.cod.inside)
     cod = Ty.of((*box.cod.inside, *(box.cod.inside[i] for i in gives)))
     return Diagram.of_graph(build.finish([*made[: box.n_out], *dys], cod))
 
@@ -102,7 +95,7 @@ def _ahead(optic: Optic, box: Box, slots: Sequence[Wire], place: dict[int, int],
     made = inline(build, optic.forward, range(len(build.dom)))
     around = box.n_in - 1 + box.n_out
     there = {s - around: made[box.n_out + j - around] for j, s in place.items()}
-    extra = _filled(build, there, range(len(slots)), slots, base)
+    extra = base.filled(build, there, range(len(slots)), slots)
     return Diagram.of_graph(build.finish([*made[: box.n_out], *extra], box.cod @ Ty.of(slots)))
 
 
@@ -113,5 +106,5 @@ def _behind(
     made = inline(build, optic.backward, [*residual, *range(n_held, len(dom))])
     there = dict(zip(optic.gives, made, strict=True))
     types = box.dom.inside[1:]
-    wires = _filled(build, there, gives, types, base)
+    wires = base.filled(build, there, gives, types)
     return Diagram.of_graph(build.finish(wires, Ty.of(types[i] for i in gives)))

@@ -14,7 +14,7 @@ from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty
 from .nested import boxed_optic
-from .optic import Base, Mask, Optic, Tangent, chosen, inline, read_only
+from .optic import Base, Mask, Optic, Tangent, chosen, first_places, inline, read_only
 from .reversing import pull
 
 __all__ = ["jvp_optic", "jvp_tangent", "vjp_optic", "vjp_tangent"]
@@ -38,24 +38,27 @@ def _refuse_still(box: Box, mask: Mask) -> None:
 
 def jvp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """The user's rule, with zeros for what does not move."""
+    gives = tuple(i for i, w in enumerate(box.cod.inside) if w.differentiable)
+    return Tangent(_user_rule(box, moving, base).boxed(f"D[{box.name}]"), gives, whole=True)
+
+
+def _user_rule(box: Box, moving: Mask, base: Base) -> Diagram:
+    """The user's rule A ⊗ A' -> B ⊗ B' with zeros for what does not move."""
     _refuse_still(box, moving)
     build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
     fresh = iter(range(box.n_in, len(build.dom)))
     at = {i: next(fresh) for i, on in enumerate(moving) if on}
-    dxs = [at[i] if i in at else inline(build, base.zero(box.dom.inside[i]), ())[0] for i in moved(box)]
+    dxs = base.filled(build, at, moved(box), box.dom.inside)
     user = box.params["jvp"].diagram
     made = inline(build, user, [*range(box.n_in), *dxs])
-    gives = tuple(i for i, w in enumerate(box.cod.inside) if w.differentiable)
-    whole = Diagram.of_graph(build.finish(made, user.cod))
-    return Tangent(whole.boxed(f"D[{box.name}]"), gives, whole=True)
+    return Diagram.of_graph(build.finish(made, user.cod))
 
 
 def jvp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     """The transpose of the user's rule; its value is the forward pass."""
-    tangent = jvp_tangent(box, wants, base)
-    rule = tangent.push.boxes[0].definition
-    assert rule is not None  # jvp_tangent closes it
-    n, present = box.n_in, (False,) * box.n_out + tuple(asked[i] for i in tangent.gives)
+    rule = _user_rule(box, wants, base)
+    flowing = [on for on, w in zip(asked, box.cod.inside, strict=True) if w.differentiable]
+    n, present = box.n_in, (False,) * box.n_out + tuple(flowing)
     optic = pull(rule.graph, (False,) * n + (True,) * (len(rule.dom) - n), present, base.transposing)
     return boxed_optic(box, _without_tangents(box, optic, wants, base))
 
@@ -64,14 +67,14 @@ def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
     """The optic A -> B ⊗ N of one that also took tangents and gave them: being linear it keeps the same at zero."""
     n, moving = box.n_in, [i for i, on in enumerate(wants) if on]
     build = Builder(box.dom)
-    zeros = [inline(build, base.zero(w), ())[0] for w in optic.forward.dom.inside[n:]]
+    zeros = [base.nothing(build, w) for w in optic.forward.dom.inside[n:]]
     made = inline(build, optic.forward, [*range(n), *zeros])
     around = [*range(n), *zeros, *made]
     types = dict(zip(around, [*optic.forward.dom.inside, *optic.forward.cod.inside], strict=True))
     at_hand = dict.fromkeys([*range(n), *made[: box.n_out]])
     residual = [around[j] for j in optic.keeps]
     extra = [w for w in dict.fromkeys(residual) if w not in at_hand]
-    place = {w: i for i, w in reversed(list(enumerate([*range(n), *made[: box.n_out], *extra])))}
+    place = first_places([*range(n), *made[: box.n_out], *extra])
     cod = Ty.of((*box.cod.inside, *(types[w] for w in extra)))
     whole = Diagram.of_graph(build.finish([*made[: box.n_out], *extra], cod))
     small, _ = read_only(whole, range(n))
@@ -88,7 +91,7 @@ def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     build = Builder(dom)
     fresh = iter(range(n_kept, len(dom)))
     dys = [
-        next(fresh) if on else inline(build, base.zero(w), ())[0]
+        next(fresh) if on else base.nothing(build, w)
         for w, on in zip(box.cod.inside, asked, strict=True)
         if w.differentiable
     ]
@@ -111,7 +114,7 @@ def vjp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
     made = inline(build, optic.forward, range(box.n_in))
     around = [*range(box.n_in), *made]
-    zeros = [inline(build, base.zero(box.cod.inside[i]), ())[0] for i in flows]
+    zeros = [base.nothing(build, box.cod.inside[i]) for i in flows]
     taken = [*(around[j] for j in optic.keeps), *zeros]
     inner = [*taken, *inline(build, again.forward, taken)]
     dxs = list(range(box.n_in, len(build.dom)))

@@ -27,6 +27,7 @@ from ...categories.errors import DerivativeError
 from ...categories.lens import Lens, Pair
 from ...categories.para import Para
 from ...diagrams.graph import Builder
+from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram, require
 from ...diagrams.types import Ty
 from .forwarding import push
@@ -35,9 +36,28 @@ from .remat import Policy, remembering
 from .reversing import pull, reversed_graph
 from .smooth import SMOOTH
 
-__all__ = ["Differential", "cotangent", "dual", "forward", "lens", "reverse"]
+__all__ = ["Differential", "Reversal", "cotangent", "dual", "forward", "lens", "reversal", "reverse"]
 
 D = TypeVar("D", Diagram, Para)
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """What a diagram is the reverse derivative of, in which of the inputs that move, and whether it gives the value."""
+
+    of: Diagram
+    wanted: tuple[bool, ...]
+    moves: tuple[bool, ...]
+    value: bool
+
+
+def reversal(d: Diagram | Para) -> Reversal | None:
+    """What `reverse` made this very diagram or model from; None for any other, composites and loaded ones too."""
+    return _noted(d.arrow if isinstance(d, Para) else d, None)
+
+
+def _noted(d: Diagram, note: Reversal | None) -> Reversal | None:
+    return derived(d, "reversal", lambda: note)
 
 
 def cotangent(ty: Ty, base: Base = SMOOTH) -> Ty:
@@ -67,18 +87,16 @@ def reverse(
     require(d, "reverse")
     if isinstance(d, Para):
         return _reverse_model(d, wrt, value, residual, base)
-    d = remembering(d, residual)
+    asked, d = d, remembering(d, residual)
     wanted = _wanted(d, wrt, base)
     build, outputs, cts = reversed_graph(d.graph, wanted, base, value=value)
-    found = [
-        inline(build, base.zero(w), ())[0] if c is None else c
-        for w, c, on in zip(d.dom.inside, cts, wanted, strict=True)
-        if on
-    ]
+    there = {i: c for i, c in enumerate(cts) if c is not None}
+    found = base.filled(build, there, [i for i, on in enumerate(wanted) if on], d.dom.inside)
     cod = Ty.of(chosen(d.dom.inside, wanted))
-    if value:
-        return Diagram.of_graph(build.finish([*outputs, *found], d.cod @ cod))
-    return Diagram.of_graph(build.finish(found, cod))
+    ends = ([*outputs, *found], d.cod @ cod) if value else (found, cod)
+    made = Diagram.of_graph(build.finish(*ends))
+    _noted(made, Reversal(asked, tuple(wanted), tuple(map(base.moves, d.dom.inside)), value))
+    return made
 
 
 def _wanted(d: Diagram, wrt: Sequence[int | str] | None, base: Base) -> list[bool]:
@@ -101,7 +119,9 @@ def _reverse_model(model: Para, wrt: Sequence[int | str] | None, value: bool, re
     flowing = cotangent(model.cod, base)
     order = [*range(n), *range(n + len(flowing), len(found.dom)), *range(n, n + len(flowing))]
     dom = model.dom @ flowing @ model.weight
-    return Para(Diagram.wires(dom, order).then(found), model.entries)
+    made = Diagram.wires(dom, order).then(found)
+    _noted(made, reversal(found))
+    return Para(made, model.entries)
 
 
 def _places(model: Para, wrt: Sequence[int | str] | None) -> list[int | str] | None:
@@ -154,7 +174,7 @@ def lens(
     back = Builder(held @ cotangent(d.cod, base))
     there = dict(zip(optic.gives, inline(back, optic.backward, range(len(back.dom))), strict=True))
     wires = [i for i, on in enumerate(wanted) if on]
-    found = [there[i] if i in there else inline(back, base.zero(d.dom.inside[i]), ())[0] for i in wires]
+    found = base.filled(back, there, wires, d.dom.inside)
     dom = _pair(d.dom, wanted)
     backward = back.finish(found, dom.back)
     cod = _pair(d.cod, [base.moves(w) for w in d.cod.inside])
@@ -184,11 +204,7 @@ def forward(d: D, *, wrt: Sequence[int | str] | None = None, base: Base = SMOOTH
     build = Builder(tangent.push.dom)
     made = inline(build, tangent.push, range(len(build.dom)))
     there = dict(zip(tangent.gives, made[d.n_out :], strict=True))
-    dys = [
-        there[i] if i in there else inline(build, base.zero(w), ())[0]
-        for i, w in enumerate(d.cod.inside)
-        if base.moves(w)
-    ]
+    dys = base.filled(build, there, [i for i, w in enumerate(d.cod.inside) if base.moves(w)], d.cod.inside)
     return Diagram.of_graph(build.finish([*made[: d.n_out], *dys], d.cod @ cotangent(d.cod, base)))
 
 

@@ -96,7 +96,7 @@ def _dual_step(
     carried = [i for i in range(parts.carry) if mask[parts.consts + i]]
     for i in carried:
         if i not in dys:
-            dys[i] = inline(build, base.zero(step.cod.inside[i]), ())[0]
+            dys[i] = base.nothing(build, step.cod.inside[i])
     out = [i for i in tangent.gives if i >= parts.carry]
     wires = [*ys[: parts.carry], *(dys[i] for i in carried), *ys[parts.carry :], *(dys[i] for i in out)]
     kinds = step.cod.inside
@@ -113,7 +113,7 @@ def _dual_scan(
     dxs: list[int | None] = [next(fresh) if on else None for on in moving]
     for i, on in enumerate(mask):
         if on and dxs[i] is None:
-            dxs[i] = inline(build, base.zero(box.dom.inside[i]), ())[0]
+            dxs[i] = base.nothing(build, box.dom.inside[i])
     inputs: list[int] = []
     for places in parts.split(range(box.n_in)):
         inputs += [*places, *(d for i in places if (d := dxs[i]) is not None)]

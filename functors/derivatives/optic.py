@@ -18,19 +18,22 @@ never materialized. Equal up to sliding maps through M (M. Riley, "Categories of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+
+import jax
 
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph, splice
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
+from ...diagrams.tracing.jaxpr import read
 from ...diagrams.types import Ty, Wire
 
-__all__ = ["Base", "Mask", "Optic", "Tangent", "chosen", "precision", "pruned", "rule"]
+__all__ = ["Base", "Mask", "Optic", "Tangent", "chosen", "first_places", "precision", "pruned", "rule"]
 
 Mask = tuple[bool, ...]
 
@@ -85,10 +88,25 @@ class Base:
         """The structure for maps that are linear."""
         return self.linear or self
 
+    def nothing(self, build: Builder, w: Wire) -> int:
+        """The wire of a zero, put into the graph under construction."""
+        return inline(build, self.zero(w), ())[0]
+
+    def filled(
+        self, build: Builder, there: Mapping[int, int], needed: Iterable[int], types: Sequence[Wire]
+    ) -> list[int]:
+        """The wires `there` at the places that are needed, zeros at those where there is none."""
+        return [there[i] if i in there else self.nothing(build, types[i]) for i in needed]
+
 
 def chosen(wires: Sequence[Wire], mask: Sequence[bool]) -> list[Wire]:
     """The wires at which the mask holds."""
     return [w for w, on in zip(wires, mask, strict=True) if on]
+
+
+def first_places(wires: Sequence[int]) -> dict[int, int]:
+    """Where each wire stands first in a list."""
+    return {w: i for i, w in reversed(list(enumerate(wires)))}
 
 
 def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tuple[Diagram, tuple[int, ...]]:
@@ -96,10 +114,6 @@ def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tup
 
     `run` takes one array a wire and gives a list, with None for what is zero.
     """
-    import jax
-
-    from ...diagrams.tracing.jaxpr import read
-
     there: list[int] = []
 
     def traced(*values: Any) -> list[Any]:
@@ -114,8 +128,6 @@ def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tup
 
 def precision(wires: Sequence[Wire]) -> AbstractContextManager[Any]:
     """Where rules over these wires are traced: with 64 bits if a wire has them, though JAX may not be set to now."""
-    import jax
-
     return jax.enable_x64(True) if any(w.dtype in WIDE for w in wires) else nullcontext()
 
 

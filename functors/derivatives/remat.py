@@ -8,10 +8,12 @@ wires are kept changes memory and never the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import jax
+import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 
 from ...categories.errors import DerivativeError
@@ -24,7 +26,7 @@ from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.tracing.primitives import primitive
 from ...diagrams.types import Ty, Wire
 from .forwarding import push
-from .optic import Base, Mask, Optic, Tangent, inline, precision, read_only
+from .optic import Base, Mask, Optic, Tangent, first_places, inline, precision, read_only
 from .reversing import pull
 
 __all__ = ["checkpoint", "recomputing", "remat_optic", "remat_tangent", "remembering"]
@@ -95,11 +97,8 @@ def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     extra = [w for w in kept if w >= n_in and w not in outputs[:n_out]]
     wires = graph.wires()
     cod = Ty.of((*box.cod.inside, *(wires[w] for w in extra)))
-    ahead = Builder(graph.dom)
-    new = list(range(n_in))
-    for inner, reads, _ in graph.nodes():
-        new.extend(ahead.add(inner, [new[i] for i in reads]))
-    forward = Diagram.of_graph(ahead.finish([new[w] for w in [*outputs[:n_out], *extra]], cod))
+    ends = np.asarray([*outputs[:n_out], *extra], dtype=np.int32)
+    forward = Diagram.of_graph(replace(graph, cod=cod, outputs=ends))
 
     n_cts = len(optic.backward.dom) - len(optic.keeps)
     cts = optic.backward.dom[len(optic.keeps) :]
@@ -110,7 +109,7 @@ def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     taken = [*(again[w] for w in residual), *range(len(kept), len(kept) + n_cts)]
     body = Diagram.of_graph(back.finish(inline(back, optic.backward, taken), optic.backward.cod))
     params = {**(box.params if "jaxpr" in box.params else _template().params), "differentiated": True}
-    place = {w: i for i, w in reversed(list(enumerate([*range(n_in), *outputs[:n_out], *extra])))}
+    place = first_places([*range(n_in), *outputs[:n_out], *extra])
     small, _ = read_only(forward, range(n_in))
     backward = checkpoint(body, f"R[{box.name}]", params)
     plain = not extra and optic.plain

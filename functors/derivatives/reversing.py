@@ -25,7 +25,7 @@ from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty, Wire
-from .optic import Base, Mask, Optic, chosen, inline
+from .optic import Base, Mask, Optic, chosen, first_places, inline
 
 __all__ = ["pull", "reach", "reversed_graph"]
 
@@ -162,11 +162,11 @@ def pull(graph: Graph, wanted: Sequence[bool], present: Sequence[bool], base: Ba
     found = _Pass(graph, wanted, present, base)
     build = Builder(graph.dom)
     new, kept = found.forward(build)
-    types = _wires(build)
+    types = build.wires()
     again = _Again(build)
     residual = list(dict.fromkeys(s for ws in kept for w in ws if (s := again.source(w)) is not None))
     outputs = [new[w] for w in graph.outputs.tolist()]
-    at_hand = {w: i for i, w in reversed(list(enumerate((*range(len(graph.dom)), *outputs))))}
+    at_hand = first_places([*range(len(graph.dom)), *outputs])
     extra = [w for w in residual if w not in at_hand]
     at_hand |= {w: len(graph.dom) + len(outputs) + i for i, w in enumerate(extra)}
     forward = build.finish([*outputs, *extra], Ty.of((*graph.cod.inside, *(types[w] for w in extra))))
@@ -240,10 +240,3 @@ def reversed_graph(
     given = [next(numbers) if on else None for on in present]
     cts = found.backward(build, given, kept)
     return build, [new[w] for w in graph.outputs.tolist()], cts
-
-
-def _wires(build: Builder) -> list[Wire]:
-    found = list(build.dom.inside)
-    for op in build.ops:
-        found.extend(build.table[op].cod.inside)
-    return found

@@ -58,7 +58,7 @@ def while_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     numbers = iter(range(box.n_in, len(build.dom)))
     dxs = {i: next(numbers) for i, on in enumerate(moving) if on}
     moved = [dxs[nc + i] for i in range(nb) if mask[i]]
-    starts = [dxs[nc + nb + i] if nc + nb + i in dxs else inline(build, base.zero(state[i]), ())[0] for i in carried]
+    starts = base.filled(build, dxs, [nc + nb + i for i in carried], box.dom.inside)
     cut = nc + nb
     made = build.add(new, [*range(cut), *moved, *range(cut, box.n_in), *starts])
     return Tangent(Diagram.of_graph(build.finish(made, cod)), tuple(carried), whole=True)
@@ -75,5 +75,5 @@ def _dual_step(step: Diagram, tangent: Tangent, mask: list[bool], nb: int, carri
     moved = [*range(nb, at), *range(at + len(state), len(dom))]
     made = inline(build, tangent.push, [*primal, *moved])
     dys = dict(zip(tangent.gives, made[len(state) :], strict=True))
-    kept = [dys[i] if i in dys else inline(build, base.zero(state[i]), ())[0] for i in carried]
+    kept = base.filled(build, dys, carried, state)
     return Diagram.of_graph(build.finish([*made[: len(state)], *kept], Ty.of((*state, *(state[i] for i in carried)))))

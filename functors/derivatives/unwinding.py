@@ -192,8 +192,8 @@ class _Way:
         n_carry = len(self.carried) + len(self.summed)
         scan = like(self.box, self._step_back(), len(self.fixed), n_carry, f"R[{self.box.name}]", turned=True)
         inputs = [at[j] for j in self.fixed]
-        inputs += [given[i] if i in given else self._zero(build, step.cod.inside[i]) for i in self.carried]
-        inputs += [self._zero(build, step.dom.inside[i]) for i in self.summed]
+        inputs += self.base.filled(build, given, self.carried, step.cod.inside)
+        inputs += [self.base.nothing(build, step.dom.inside[i]) for i in self.summed]
         inputs += [at[j] for j in self.moving]
         inputs += [given[i] for i in range(parts.carry, self.box.n_out) if i in given]
         targets = [*(parts.consts + i for i in self.carried), *self.summed, *self.rest]
@@ -216,16 +216,10 @@ class _Way:
         flowing = [ct[i] for i in range(len(step.cod)) if i in ct]
         back = inline(build, self.optic.backward, [*(at[j] for j in self.optic.keeps), *flowing])
         made = dict(zip(self.optic.gives, back, strict=True))
-        carries = [
-            made[parts.consts + i] if parts.consts + i in made else self._zero(build, w)
-            for i, w in zip(self.carried, state, strict=True)
-        ]
+        carries = self.base.filled(build, made, [parts.consts + i for i in self.carried], step.dom.inside)
         added = [
             build.add(self.base.plus(w), (total, made[i]))[0]
             for i, w, total in zip(self.summed, sums, totals, strict=True)
         ]
         cod = Ty.of((*state, *sums, *(step.dom.inside[i] for i in self.rest)))
         return Diagram.of_graph(build.finish([*carries, *added, *(made[i] for i in self.rest)], cod))
-
-    def _zero(self, build: Builder, w: Wire) -> int:
-        return inline(build, self.base.zero(w), ())[0]
