@@ -18,6 +18,7 @@ from .categories import (
     Param,
     ParameterError,
     PathError,
+    RewriteError,
 )
 from .categories.differential import laws
 from .diagrams import (
@@ -54,6 +55,8 @@ from .functors import (
     forward,
     lens,
     reverse,
+    rewriting,
+    simplify,
     summary,
 )
 
@@ -82,6 +85,7 @@ __all__ = [
     "ParameterError",
     "PathError",
     "R",
+    "RewriteError",
     "State",
     "Ty",
     "Z",
@@ -107,7 +111,9 @@ __all__ = [
     "optimizers",
     "repeat",
     "reverse",
+    "rewriting",
     "save",
+    "simplify",
     "summary",
     "to_jax",
 ]

@@ -10,6 +10,7 @@ from .errors import (
     ParalensError,
     ParameterError,
     PathError,
+    RewriteError,
 )
 from .lens import Lens, Lenses, Pair
 from .para import Para
@@ -31,4 +32,5 @@ __all__ = [
     "Param",
     "ParameterError",
     "PathError",
+    "RewriteError",
 ]

@@ -16,6 +16,7 @@ __all__ = [
     "ParalensError",
     "ParameterError",
     "PathError",
+    "RewriteError",
 ]
 
 
@@ -70,3 +71,7 @@ class PathError(ParalensError, KeyError):
 
 class FileError(ParalensError, ValueError):
     """A saved diagram is corrupt, of a newer version, or of an unknown kind; or cannot be saved."""
+
+
+class RewriteError(ParalensError, ValueError):
+    """A rule of rewriting is no equation of maps and of their derivatives, or rules that never come to an end."""

@@ -1,10 +1,12 @@
 """Maps out of diagrams: from diagram to diagram, and from diagram to meaning."""
 
+from . import rewriting
 from .batching import batch, batched
 from .costs import Cost, cost
 from .coverages import Coverage, coverage
 from .derivatives.derivative import Differential, dual, forward, lens, reverse
 from .learning import Learner, State, adversarial, dreaming
+from .rewriting import simplify
 from .summaries import Summary, summary
 
 __all__ = [
@@ -24,5 +26,7 @@ __all__ = [
     "forward",
     "lens",
     "reverse",
+    "rewriting",
+    "simplify",
     "summary",
 ]

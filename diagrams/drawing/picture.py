@@ -130,6 +130,15 @@ class Picture:
         ]
         return "\n".join(lines)
 
+    def beside(self, other: Picture, sign: str = "") -> Picture:
+        """This picture and another one to the right of it, with a sign between them, such as "="."""
+        gap = 24 + 12 * len(sign)
+        height = max(self.height, other.height)
+        between = [Text(self.width + gap / 2, height / 2 + 6, sign, 18.0, "middle")] if sign else []
+        left = moved(self.shapes, 0, (height - self.height) // 2)
+        right = moved(other.shapes, self.width + gap, (height - other.height) // 2)
+        return Picture((*left, *between, *right), self.width + gap + other.width, height)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file named .svg or .png, whole or not at all. Raises `FileError` for other names."""
         target = Path(path)

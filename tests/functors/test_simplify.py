@@ -1,0 +1,147 @@
+"""`simplify` keeps value and derivatives, is idempotent, goes into boxes, and reaches what a person writes by hand."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from hypothesis import given, settings
+from numerics import same
+from strategies import diagrams, smooth_diagrams
+
+from paralens import B, Box, Diagram, Para, R, forward, from_jax, losses, nn, repeat, reverse, rewriting, simplify
+from paralens.functors.rewriting.checking import counterexample
+
+LAYERS = {
+    "dense": nn.dense(3, 2),
+    "mlp": nn.mlp(3, 4, 2) if hasattr(nn, "mlp") else nn.dense(3, 4) >> nn.relu(4) >> nn.dense(4, 2),
+    "layer norm": nn.layer_norm(4),
+    "softmax": nn.softmax(4),
+    "gelu": nn.gelu(3),
+    "cross entropy": losses.softmax_cross_entropy(4),
+}
+
+
+def arrow(d):
+    return d.arrow if isinstance(d, Para) else d
+
+
+@settings(deadline=None, max_examples=25)
+@given(smooth_diagrams())
+def test_value_and_derivatives_stay(d):
+    made = simplify(d)
+    assert same(made, d)
+    assert same(reverse(made), reverse(d)) and same(forward(made), forward(d))
+
+
+@settings(deadline=None, max_examples=40)
+@given(diagrams())
+def test_simplifying_again_changes_nothing(d):
+    made = simplify(d)
+    assert (made.dom, made.cod) == (d.dom, d.cod)
+    assert len(made.graph) <= len(d.graph)
+    assert simplify(made) == made
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_keep_value_and_derivatives_open_and_closed(name):
+    d = arrow(LAYERS[name])
+    for e in (d, d.open(depth=9)):
+        assert counterexample(e, simplify(e)) is None
+    back = reverse(d).open(depth=9)
+    made = simplify(back)
+    assert counterexample(back, made) is None
+    assert len(made.graph) < len(back.graph)
+    assert same(simplify(back, finite=True), back)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_reverse_of_the_simplified_is_the_simplified_reverse(name):
+    d = arrow(LAYERS[name]).open(depth=9)
+    first, last = simplify(reverse(simplify(d))), simplify(reverse(d))
+    assert same(first, last)
+    assert abs(len(first.graph) - len(last.graph)) <= 3
+
+
+def test_equal_boxes_are_shared_and_dead_ones_dropped():
+    d = from_jax(lambda x: (jnp.sin(x) * jnp.sin(x), jnp.cos(x))[0], R(3))
+    assert [b.name for b in simplify(d).boxes] == ["sin", "mul"]
+    commuted = from_jax(lambda x, y: (x + y) * (y + x), R(3), R(3))
+    assert len(simplify(commuted).graph) == 2
+
+
+def test_a_gradient_loses_what_a_person_would_not_write():
+    d = from_jax(lambda w, x, b, y: 0.5 * jnp.sum((w @ x + b - y) ** 2), R(2, 3), R(3), R(2), R(2))
+    made = simplify(reverse(d, wrt=[1]))
+    assert [b.name for b in made.boxes] == ["dot_general", "add", "sub", "mul", "dot_general"]
+
+
+def test_boxes_stay_closed_and_are_simpler_inside():
+    inner = from_jax(lambda x: (x * 1.0).T.T + 0.0, R(2, 3)).boxed("inner")
+    d = (inner >> from_jax(lambda x: jnp.tanh(x) * 1.0, R(2, 3))).boxed("outer")
+    double = d >> d
+    made = simplify(double)
+    assert [b.name for b in made.boxes] == ["outer", "outer"]
+    assert [b.name for b in made.boxes[0].definition.boxes] == ["tanh"]
+
+
+def test_bodies_of_loops_and_choices_are_simplified():
+    d = from_jax(lambda x: jax.lax.scan(lambda c, _: (c * 1.0 + 0.0 + jnp.sin(c), None), x, None, length=3)[0], R(3))
+    made = simplify(d)
+    (scan,) = made.boxes
+    assert scan.op == "scan" and [b.name for b in scan.bodies["body"].boxes] == ["sin", "add"]
+    assert counterexample(d, made) is None
+    cond = from_jax(lambda c, x: jax.lax.cond(c, lambda v: v * 1.0, lambda v: jnp.sin(v), x), B(), R(3))
+    assert counterexample(cond, simplify(cond)) is None
+    tower = arrow(repeat(nn.dense(3, 3), 5))
+    assert counterexample(reverse(tower), simplify(reverse(tower))) is None
+
+
+def test_the_rule_of_a_custom_derivative_stays():
+    @jax.custom_jvp
+    def twice(x):
+        return (x * 1.0) + 0.0
+
+    @twice.defjvp
+    def _(xs, dxs):
+        return twice(*xs), 7.0 * dxs[0]
+
+    d = from_jax(twice, R(3))
+    made = simplify(d)
+    assert counterexample(d, made) is None and [b.name for b in made.boxes] == ["twice"]
+
+
+def test_a_model_keeps_its_parameters():
+    model = nn.dense(3, 2) >> nn.relu(2)
+    made = simplify(model)
+    assert isinstance(made, Para) and made.paths == model.paths and same(made.arrow, model.arrow)
+
+
+def test_what_presumes_finite_numbers_is_asked_for():
+    d = from_jax(lambda x: x * 0.0 + jnp.sin(x), R(3))
+    assert len(simplify(d).graph) > len(simplify(d, finite=True).graph) == 1
+
+
+def test_no_kink_is_crossed():
+    d = from_jax(lambda x: jax.nn.relu(x) - jax.nn.relu(-x), R(3))
+    assert counterexample(d, simplify(d)) is None
+    assert len(simplify(d).graph) > 1
+
+
+def test_chosen_rules_alone_are_used():
+    d = from_jax(lambda x: (x + 0.0) * 1.0, R(3))
+    assert [b.name for b in simplify(d, rules=[rewriting.RULES["adding zero"]]).boxes] == ["1.0", "mul"]
+
+
+def test_abstract_boxes_and_empty_diagrams_pass():
+    f = Box("f", R(3), R(3))
+    assert simplify(f >> f) == f >> f
+    assert simplify(Diagram.id(R(3) @ R())) == Diagram.id(R(3) @ R())
+    assert simplify(Diagram.swap(R(3), R())) == Diagram.swap(R(3), R())
+
+
+def test_a_hundred_thousand_boxes_pass_without_recursion():
+    layer = from_jax(lambda x: jnp.tanh(x * 1.0) + 0.0 + x, R(2))
+    d = layer
+    for _ in range(13):
+        d = d >> d
+    made = simplify(d)
+    assert len(made.graph) == 2 * 2**13
