@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from paralens import Learner, R, diagram, draw, from_jax, losses, nn, optimizers, reverse
 from paralens.backends.demo import classifier
+from paralens.functors.gradient_chart import gradient_chart, layer_gradients
 
 FOLDER = Path(__file__).parent / "pictures"
 
@@ -45,6 +46,7 @@ def main():
         "mlp": draw(mlp),
         "mlp_backward": draw(reverse(mlp)),
         "attention_backward": draw(reverse(attention.open("attention"))),
+        "cheap_gradients": gradient_chart(layer_gradients()),
         "learner": draw(learner(mlp)),
         "residual": draw(residual),
         "classifier": draw(classifier(), open=("features", "head")),

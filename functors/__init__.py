@@ -2,6 +2,7 @@
 
 from . import rewriting
 from .batching import batch, batched
+from .cheapness import GradientCost, gradient_cost
 from .costs import Cost, cost
 from .coverages import Coverage, coverage
 from .derivatives.derivative import Differential, dual, forward, lens, reverse
@@ -13,6 +14,7 @@ __all__ = [
     "Cost",
     "Coverage",
     "Differential",
+    "GradientCost",
     "Learner",
     "State",
     "Summary",
@@ -24,6 +26,7 @@ __all__ = [
     "dreaming",
     "dual",
     "forward",
+    "gradient_cost",
     "lens",
     "reverse",
     "rewriting",

@@ -32,6 +32,7 @@ from ..diagrams.graph import Graph
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.types import Ty
 from .costs import Cost, Counter
+from .derivatives.derivative import reversal
 
 __all__ = ["Row", "Summary", "summary"]
 
@@ -83,11 +84,15 @@ class Row:
 
 
 class Summary:
-    """What `summary` gives: `rows`, `total`, and a table as text, in a terminal (`rich`) and in a notebook."""
+    """What `summary` gives: `rows`, `total`, and a table as text, in a terminal (`rich`) and in a notebook.
 
-    def __init__(self, rows: list[Row], total: Row) -> None:
+    `origin` says of a reverse derivative what it is the reverse of and how many times its cost it costs.
+    """
+
+    def __init__(self, rows: list[Row], total: Row, origin: str = "") -> None:
         self.rows = rows
         self.total = total
+        self.origin = origin
 
     @property
     def notes(self) -> list[str]:
@@ -103,7 +108,7 @@ class Summary:
             found.append("≥ a while loop is counted for one trip")
         if t.cost.at_most:
             found.append("≤ a conditional is counted as its dearest branch")
-        return found
+        return [*found, self.origin] if self.origin else found
 
     def __rich__(self) -> Any:
         from rich.console import Group
@@ -165,7 +170,27 @@ def summary(d: Diagram | Para, depth: int = 1) -> Summary:
     carries = {data + i: i for i in range(len(entries))}
     rows = list(writer.rows(arrow.graph, carries, _Place("", "", 0, 1), set()))
     total = Row("total", arrow.dom[:data], arrow.cod, sum(writer.sizes), writer.counter.of(arrow))
-    return Summary(rows, total)
+    return Summary(rows, total, _origin(arrow, writer.counter))
+
+
+def operations(cost: Cost) -> int:
+    """FLOPs and transcendentals, each counted as one."""
+    return cost.flops + cost.transcendentals
+
+
+def _origin(arrow: Diagram, counter: Counter) -> str:
+    """What a reverse derivative is the reverse of, and their ratio; nothing of any other diagram."""
+    note = reversal(arrow)
+    if note is None:
+        return ""
+    own, here = counter.of(note.of), counter.of(arrow)
+    before, after = operations(own), operations(here)
+    wanted, moving = sum(note.wanted), sum(note.moves)
+    what = "value and reverse" if note.value else "reverse"
+    where = f", in {wanted} of {moving} inputs" if wanted < moving else ""
+    mark = "" if own.exact and here.exact else "about "
+    ratio = f"{mark}{after / before:.1f} times its cost" if before else f"{mark}{human(after)}"
+    return f"{what} of a diagram of {human(before)} operations (FLOPs, transcendentals){where}: {ratio}"
 
 
 # The number of a wire, or the place of an input of a box, to the number of the parameter array that it carries.

@@ -87,7 +87,7 @@ def reverse(
     require(d, "reverse")
     if isinstance(d, Para):
         return _reverse_model(d, wrt, value, residual, base)
-    asked, d = d, remembering(d, residual)
+    of, d = d, remembering(d, residual)
     wanted = _wanted(d, wrt, base)
     build, outputs, cts = reversed_graph(d.graph, wanted, base, value=value)
     there = {i: c for i, c in enumerate(cts) if c is not None}
@@ -95,7 +95,7 @@ def reverse(
     cod = Ty.of(chosen(d.dom.inside, wanted))
     ends = ([*outputs, *found], d.cod @ cod) if value else (found, cod)
     made = Diagram.of_graph(build.finish(*ends))
-    _noted(made, Reversal(asked, tuple(wanted), tuple(map(base.moves, d.dom.inside)), value))
+    _noted(made, Reversal(of, tuple(wanted), tuple(map(base.moves, d.dom.inside)), value))
     return made
 
 
