@@ -3,7 +3,7 @@
 This page is the table of contents; each name says in its docstring what it is, with an example.
 """
 
-from .backends import Compiled, compile, export, to_jax
+from .backends import Compiled, Source, compile, export, source, to_jax
 from .categories import (
     CompositionError,
     DerivativeError,
@@ -87,6 +87,7 @@ __all__ = [
     "PathError",
     "R",
     "RewriteError",
+    "Source",
     "State",
     "Ty",
     "Z",
@@ -116,6 +117,7 @@ __all__ = [
     "rewriting",
     "save",
     "simplify",
+    "source",
     "summary",
     "to_jax",
 ]

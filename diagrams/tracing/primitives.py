@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from ...categories.errors import NoMeaningError
 
-__all__ = ["known", "primitive", "remember"]
+__all__ = ["known", "primitive", "public_name", "remember"]
 
 _met: dict[str, Any] = {}
 
@@ -37,6 +37,11 @@ def primitive(name: str) -> Any:
             f"no primitive is named {name!r} here: import the package that defines it and trace it once with from_jax"
         )
     return found
+
+
+def public_name(p: Any) -> str | None:
+    """The name of a primitive in `jax.extend.core.primitives`, or None if it is not in that list."""
+    return next((name for name in dir(public) if getattr(public, name) is p), None)
 
 
 def known() -> dict[str, Any]:

@@ -98,7 +98,7 @@ def a_negative_factor(terms: Terms, term: Term) -> Sequence[int] | None:
             continue
         wires = list(term.inputs)
         wires[place] = x
-        if (number := terms.number(other)) is not None:
+        if (number := terms.number(other)) is not None and _of_number(terms, other):
             wires[1 - place] = terms.put(filled(-number, terms.ty(other)), ())[0]
             return terms.add(term.box, wires)
         return _negated(terms, terms.add(term.box, wires)[0])
@@ -164,7 +164,8 @@ def _joined(a: Any, b: Any, first: str, second: str) -> tuple[Any, str]:
         return a * b, first
     times, over = (a, b) if first == "mul" else (b, a)
     ratio = times / over
-    return (1 / ratio, "div") if abs(ratio) < 1 and float(1 / ratio).is_integer() else (ratio, "mul")
+    whole = abs(ratio) < 1 and not np.iscomplexobj(ratio) and float(1 / ratio).is_integer()
+    return (1 / ratio, "div") if whole else (ratio, "mul")
 
 
 def _factored(terms: Terms, term: Term) -> tuple[int, Any, str] | None:

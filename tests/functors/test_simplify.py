@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from numerics import same
 from strategies import diagrams, smooth_diagrams
 
-from paralens import B, Box, Diagram, Para, R, forward, from_jax, losses, nn, repeat, reverse, rewriting, simplify
+from paralens import B, Box, Diagram, Para, R, Ty, forward, from_jax, losses, nn, repeat, reverse, rewriting, simplify
+from paralens.diagrams.types import wire as jax_wire
 from paralens.functors.rewriting.checking import counterexample
 
 LAYERS = {
@@ -124,6 +125,18 @@ def test_no_kink_is_crossed():
     d = from_jax(lambda x: jax.nn.relu(x) - jax.nn.relu(-x), R(3))
     assert counterexample(d, simplify(d)) is None
     assert len(simplify(d).graph) > 1
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "bfloat16", "float16", "int32", "uint8"])
+def test_other_dtypes_keep_their_values(dtype):
+    def f(x, y):
+        two, six = jnp.asarray(2, dtype), jnp.asarray(6, dtype)
+        return (-x) * two * (-y) * six + (x - (-y)) * (x * jnp.asarray(0, dtype) + y), jnp.sum(-x * two)
+
+    wire = Ty.of((jax_wire((3,), dtype),))
+    d = from_jax(f, wire, wire)
+    assert counterexample(d, simplify(d)) is None
+    assert len(simplify(d).graph) < len(d.graph)
 
 
 def test_chosen_rules_alone_are_used():
