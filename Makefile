@@ -24,6 +24,7 @@ bench: $(VENV)/.test
 
 pictures: $(VENV)/.demo
 	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/outputs.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

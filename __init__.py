@@ -3,6 +3,9 @@
 This page is the table of contents; each name says in its docstring what it is, with an example.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .backends import Compiled, Source, compile, export, source, to_jax
 from .categories import (
     CompositionError,
@@ -61,6 +64,10 @@ from .functors import (
     summary,
 )
 
+if TYPE_CHECKING:
+    from .backends.formulas import Symbolic, from_sympy, symbolic
+    from .backends.proofs import Proof, prove
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -85,10 +92,12 @@ __all__ = [
     "Param",
     "ParameterError",
     "PathError",
+    "Proof",
     "R",
     "RewriteError",
     "Source",
     "State",
+    "Symbolic",
     "Ty",
     "Z",
     "adversarial",
@@ -104,6 +113,7 @@ __all__ = [
     "export",
     "forward",
     "from_jax",
+    "from_sympy",
     "gradient_cost",
     "interpret",
     "laws",
@@ -112,6 +122,7 @@ __all__ = [
     "losses",
     "nn",
     "optimizers",
+    "prove",
     "repeat",
     "reverse",
     "rewriting",
@@ -119,5 +130,27 @@ __all__ = [
     "simplify",
     "source",
     "summary",
+    "symbolic",
     "to_jax",
 ]
+
+# What needs sympy, which takes half a second to import, is imported when it is first asked for.
+LATER = {
+    "Proof": "proofs",
+    "Symbolic": "formulas",
+    "from_sympy": "formulas",
+    "prove": "proofs",
+    "symbolic": "formulas",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f".backends.{LATER[name]}", __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

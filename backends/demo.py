@@ -22,6 +22,7 @@ from ..functors.batching import batch
 from ..functors.derivatives.derivative import reverse
 from ..functors.derivatives.smooth import handling
 from ..functors.learning import Learner, State
+from ..functors.rewriting import simplify
 from ..functors.summaries import summary
 from .programs import compile, to_jax
 
@@ -97,7 +98,10 @@ def run(out: Path, *, epochs: int = 20, seed: int = 0) -> int:
     predict = compile(batch(model, len(test_labels)))
     console.print(f"XLA counts {predict.cost()['flops'] / len(test_labels):,.0f} FLOPs an image to predict.")
 
-    console.rule("4. train")
+    console.rule("4. read")
+    _read(console, model)
+
+    console.rule("5. train")
     state = _train(console, learner, state, images, labels, epochs, seed)
     accuracy = float((predict(state.params, test_images).argmax(1) == test_labels).mean())
     seconds = time.perf_counter() - started
@@ -140,6 +144,28 @@ def _show_gradient(console: Any, model: Para, params: Any, image: np.ndarray, la
     size = ", ".join(f"{p} {float(jnp.linalg.norm(g)):.3f}" for p, g in zip(model.paths, flat, strict=True))
     console.print("The gradient of the loss of the first image, by path, as norms at the start:")
     console.print(f"  {size}", highlight=False)
+
+
+def _read(console: Any, model: Para) -> None:
+    """The model as formulas, the gradient of the loss in the scores, its proof, and how far the gradient simplifies."""
+    from .formulas import symbolic
+    from .proofs import prove
+
+    def said(text: Any) -> None:
+        for line in str(text).splitlines():
+            console.print(f"  {line}", highlight=False, markup=False)
+
+    console.print("The model, as formulas of its parameters:")
+    said(symbolic(model))
+    loss = losses.softmax_cross_entropy(10, labels="integer")
+    three = losses.softmax_cross_entropy(3, labels="integer")
+    console.print("The gradient of the loss in the scores z of an image of class c:")
+    said(symbolic(loss, names=("z", "c")).diff("z"))
+    console.print(f"Its derivatives, of three classes, for all scores, against those of sympy: {prove(three)}")
+    objective = model @ Z() >> loss
+    gradient = reverse(objective, wrt=objective.paths).arrow.open(depth=9)
+    simple = simplify(gradient, finite=True)
+    console.print(f"The gradient in all parameters has {len(gradient.graph)} boxes, {len(simple.graph)} simplified.")
 
 
 def _train(

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from . import epochs, models, repetition, second_order, syntax, traces
+from . import epochs, models, reading, repetition, second_order, syntax, traces
 from .budgets import budgets
 from .cases import CASES, EPOCHS, SECOND, STACKS
 from .report import environment, markdown
@@ -35,6 +35,7 @@ CHAINS = {
     "quick": ((10**3, 10**4, 10**5), (100, 300)),
     "tiny": ((10, 100), (10, 20)),
 }
+READ = {"full": (10**3, 10**4, 10**5), "quick": (10**3, 10**4), "tiny": (20, 40)}
 Say = Callable[[str], None]
 
 
@@ -55,6 +56,10 @@ def _epoch(size: str, part: str, say: Say) -> dict[str, Any]:
     return epochs.measure(EPOCHS[size], EFFORTS[size], say)
 
 
+def _reading(size: str, part: str, say: Say) -> dict[str, Any]:
+    return reading.measure(READ[size], CASES["transformer"][size], say)  # type: ignore[arg-type]
+
+
 def _syntax(size: str, part: str, say: Say) -> dict[str, Any]:
     chains, others = CHAINS[size]
     return syntax.measure(chains, others, say)
@@ -67,6 +72,7 @@ PARTS: dict[str, Callable[[str, str, Say], dict[str, Any]]] = {
     **{name: lambda size, part, say: _second(size, SECOND_ORDER[part], say) for name in SECOND_ORDER},
     "repetition": _repetition,
     "epoch": _epoch,
+    "reading": _reading,
 }
 
 

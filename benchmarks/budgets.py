@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from . import epochs, repetition
+from . import epochs, reading, repetition
 from .contestants import CONTROL, OURS
 from .programs import TIMES
 from .syntax import DERIVATIVES, STAGES
@@ -19,6 +19,7 @@ TRACE = 0.6
 # one scan is one scan: what is above 1 is noise of compiling
 CONSTANT = 1.25
 HALF = 0.5
+FORMULAS = 10.0
 Budget = dict[str, Any]
 
 
@@ -67,7 +68,17 @@ def _syntax(result: dict[str, Any]) -> list[Budget]:
     return found + [_budget(f"growth exponent: {stage}", result["exponents"][stage], GROWTH) for stage in stages]
 
 
-PARTS = {"repetition": _repetition, "epoch": _epoch, "syntax": _syntax}
+def _reading(result: dict[str, Any]) -> list[Budget]:
+    arrays = result["transformer"]["seconds"]["arrays"]["median"]
+    found = [_budget("the gradient of a transformer as formulas of arrays (seconds)", arrays, FORMULAS)]
+    run = result["sizes"].get(str(COMPOSED))
+    if run:
+        time = run["seconds"]["simplify"]["median"]
+        found.append(_budget(f"{run['boxes']:,} boxes simplified (seconds)", time * COMPOSED / run["boxes"], SECONDS))
+    return found + [_budget(f"growth exponent: {s}", result["exponents"][s], GROWTH) for s in reading.CHAINS]
+
+
+PARTS = {"repetition": _repetition, "epoch": _epoch, "syntax": _syntax, "reading": _reading}
 
 
 def _ratios(what: str, result: dict[str, Any], name: str, like: dict[str, Any] | None = None) -> list[Budget]:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from .reading import CHAINS
 from .syntax import DERIVATIVES, STAGES
 from .tables import BYTES, TIME, agreement, cell, compared, per_box, shown, table
 
@@ -69,6 +70,10 @@ bytes of a scan are those of one of its steps."""
 MEMORY = """\
 What residual policies keep, with n = {n}: "store" beside the scan by hand, and "recompute" beside the same scan with
 `jax.checkpoint` around its step."""
+
+READING = """\
+What it costs to simplify a diagram and to list it, one line a box, and to read a gradient as formulas of arrays and as
+Python code, with the text that is shown."""
 
 EPOCH = """\
 An epoch of an MLP by gradient descent, each step on a batch of its own: `compile(learner.epoch(n))`, one scan, beside a
@@ -195,8 +200,32 @@ def _chains(sizes: dict[str, Any], stages: Sequence[str], exponents: dict[str, f
     return table(header, rows)
 
 
+def _reading(result: dict[str, Any]) -> str:
+    header = [
+        "value and reverse of a chain",
+        *[f"{run['boxes']:,} boxes" for run in result["sizes"].values()],
+        "growth",
+    ]
+    rows = []
+    for stage in CHAINS:
+        cells = [per_box(run["seconds"][stage]["median"], run["boxes"]) for run in result["sizes"].values()]
+        rows.append([stage, *cells, f"{result['exponents'][stage]:.2f}"])
+    rows.append(["boxes left", *[f"{run['left']:,}" for run in result["sizes"].values()], ""])
+    found = result["transformer"]
+    readings = [[name, shown(s["median"], TIME), f"{found['lines'][name]:,}"] for name, s in found["seconds"].items()]
+    return "\n\n".join(
+        [
+            READING,
+            table(header, rows),
+            f"Value and gradient of the loss of `{result['spec']}` (lines of text; of *simplify*, closed boxes):",
+            table(["", "time", "lines"], readings),
+        ]
+    )
+
+
 SECTIONS = {
     "repetition": ("Repetition", _repetition),
     "epoch": ("An epoch", _epoch),
     "syntax": ("Syntax at scale", _syntax),
+    "reading": ("Reading a derivative", _reading),
 }

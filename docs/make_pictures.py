@@ -4,8 +4,10 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import matplotlib
+from matplotlib.figure import Figure
 
-from paralens import Learner, R, diagram, draw, from_jax, losses, nn, optimizers, reverse
+from paralens import Learner, R, diagram, draw, from_jax, losses, nn, optimizers, reverse, rewriting, symbolic
 from paralens.backends.demo import classifier
 from paralens.functors.gradient_chart import gradient_chart, layer_gradients
 
@@ -37,6 +39,42 @@ def learner(model):
     return Learner(model, losses.softmax_cross_entropy(10, labels="integer"), optimizers.momentum(0.1))
 
 
+def cross_entropy(X, w, y):
+    z = X @ w
+    return -jnp.mean(y * jax.nn.log_sigmoid(z) + (1 - y) * jax.nn.log_sigmoid(-z))
+
+
+def softmax_attention(q, k, v):
+    return jax.nn.softmax(q @ k.T / 2.0) @ v
+
+
+def formulas():
+    logistic = symbolic(from_jax(cross_entropy, R(8, 3), R(3), R(8)), names=("X", "w", "y"))
+    layer = from_jax(lambda W, x, b, y: 0.5 * jnp.sum((W @ x + b - y) ** 2), R(3, 4), R(4), R(3), R(3))
+    attention = from_jax(softmax_attention, R(5, 4), R(6, 4), R(6, 3))
+    norm = nn.layer_norm(R(8, 4))
+    names = ("dQ", "dK", "dV")
+    return {
+        "logistic": [*logistic.lines(latex=True), *logistic.diff("w").lines(latex=True)],
+        "layer": symbolic(layer, names=("W", "x", "b", "y")).diff("x").lines(latex=True),
+        "attention": [
+            *symbolic(attention, names=("Q", "K", "V")).lines(latex=True),
+            *symbolic(reverse(attention), names=("Q", "K", "V", "G"), outputs=names).lines(latex=True),
+        ],
+        "layer_norm": symbolic(norm).lines(latex=True),
+    }
+
+
+def typeset(lines, path):
+    """Write lines of LaTeX, without environments, as a picture by matplotlib's own typesetting."""
+    rows = 0.42
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "mathtext.fontset": "cm"}):
+        figure = Figure(figsize=(1, rows * len(lines)))
+        for i, line in enumerate(lines):
+            figure.text(0, 1 - (i + 0.5) / len(lines), f"${line}$", fontsize=15, va="center")
+        figure.savefig(path, metadata={"Date": None}, bbox_inches="tight", pad_inches=0.1)
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     mlp = nn.dense(64, 32) >> nn.relu(32) >> nn.dense(32, 10)
@@ -47,6 +85,7 @@ def main():
         "mlp_backward": draw(reverse(mlp)),
         "attention_backward": draw(reverse(attention.open("attention"))),
         "cheap_gradients": gradient_chart(layer_gradients()),
+        "rule": rewriting.RULES["a product of transposes"].draw(),
         "learner": draw(learner(mlp)),
         "residual": draw(residual),
         "classifier": draw(classifier(), open=("features", "head")),
@@ -62,6 +101,9 @@ def main():
     for name, picture in pictures.items():
         picture.save(FOLDER / f"{name}.svg")
         print(f"docs/pictures/{name}.svg  {picture.width:.0f} x {picture.height:.0f}")
+    for name, lines in formulas().items():
+        typeset(lines, FOLDER / f"formula_{name}.svg")
+        print(f"docs/pictures/formula_{name}.svg  {len(lines)} lines")
 
 
 if __name__ == "__main__":

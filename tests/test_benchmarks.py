@@ -28,7 +28,7 @@ def benchmarks(*options):
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """The output and the numbers of one run at the smallest size."""
-    return run_of(tmp_path_factory, "syntax", "mlp4", "second-mlp4", "epoch")
+    return run_of(tmp_path_factory, "syntax", "mlp4", "second-mlp4", "epoch", "reading")
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +129,20 @@ def test_syntax_has_every_stage_of_every_size_and_exponents(ran):
     assert set(syntax["exponents"]) == {*STAGES, *DERIVATIVES, "discopy"}
 
 
+def test_reading_a_gradient_is_measured_and_grows_with_the_number_of_boxes(ran):
+    reading = ran[1]["reading"]
+    assert len(reading["sizes"]) == 2 and set(reading["exponents"]) == {"simplify", "listing"}
+    for run in reading["sizes"].values():
+        assert run["left"] < run["boxes"] and run["lines"] >= run["boxes"] // 2
+    assert all(n > 10 for n in reading["transformer"]["lines"].values())
+
+
 def test_every_budget_says_its_limit_and_whether_it_is_met(ran):
     output, results = ran
-    assert len(results["budgets"]) == 4 + 4 + 2 + len(STAGES | DERIVATIVES)
+    assert len(results["budgets"]) == 4 + 4 + 2 + len(STAGES | DERIVATIVES) + 3
     assert all(b["met"] == (b["value"] <= b["limit"]) for b in results["budgets"])
     assert {"processor", "cores", "Python", "jax", "equinox", "flax", "date", "command"} <= set(results["environment"])
-    for title in ("Benchmarks", "Second order", "An epoch", "Syntax at scale"):
+    for title in ("Benchmarks", "Second order", "An epoch", "Syntax at scale", "Reading a derivative"):
         assert title in output
 
 

@@ -1,7 +1,7 @@
 """The diagrams that rules build from: generators at given types, each traced once.
 
 >>> transposed(R(2, 3).wire, (1, 0))
-<Diagram R(2, 3) -> R(3, 2) of 1 box>
+<Diagram R(2, 3) -> R(3, 2), 1 box>
 """
 
 from __future__ import annotations

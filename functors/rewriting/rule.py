@@ -8,7 +8,7 @@ instance of its left side, of which the right side follows:
 >>> from paralens.functors.rewriting import RULES
 >>> rule = RULES["two transposes"]
 >>> rule.left, rule.right
-(<Diagram R(2, 3, 4) -> R(4, 2, 3) of 2 boxes>, <Diagram R(2, 3, 4) -> R(4, 2, 3) of 1 box>)
+(<Diagram R(2, 3, 4) -> R(4, 2, 3), 2 boxes>, <Diagram R(2, 3, 4) -> R(4, 2, 3), 1 box>)
 
 Rules terminate because each makes terms smaller: fewer closed boxes, else fewer boxes, else fewer numbers that they
 read and write, else simpler ones (a broadcast rather than a reshape), else with negations and scalars nearer to the

@@ -5,7 +5,7 @@ definition stays closed, with a simpler definition, and so do the bodies of loop
 
 >>> from paralens import R, from_jax, simplify
 >>> simplify(from_jax(lambda x: (x.T + 0.0).T * 1.0, R(2, 3)))
-<Diagram R(2, 3) -> R(2, 3) of 0 boxes>
+<Diagram R(2, 3) -> R(2, 3), 0 boxes>
 """
 
 from __future__ import annotations
