@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import matplotlib
 from matplotlib.figure import Figure
 
-from paralens import Learner, R, diagram, draw, from_jax, losses, nn, optimizers, reverse, rewriting, symbolic
+from paralens import Learner, R, diagram, draw, from_jax, losses, nn, optimizers, reverse, rewriting, simplify, symbolic
 from paralens.backends.demo import classifier
 from paralens.functors.gradient_chart import gradient_chart, layer_gradients
 
@@ -44,6 +44,9 @@ def cross_entropy(X, w, y):
     return -jnp.mean(y * jax.nn.log_sigmoid(z) + (1 - y) * jax.nn.log_sigmoid(-z))
 
 
+ATTENTION = R(5, 4), R(6, 4), R(6, 3)
+
+
 def softmax_attention(q, k, v):
     return jax.nn.softmax(q @ k.T / 2.0) @ v
 
@@ -51,7 +54,7 @@ def softmax_attention(q, k, v):
 def formulas():
     logistic = symbolic(from_jax(cross_entropy, R(8, 3), R(3), R(8)), names=("X", "w", "y"))
     layer = from_jax(lambda W, x, b, y: 0.5 * jnp.sum((W @ x + b - y) ** 2), R(3, 4), R(4), R(3), R(3))
-    attention = from_jax(softmax_attention, R(5, 4), R(6, 4), R(6, 3))
+    attention = from_jax(softmax_attention, *ATTENTION)
     norm = nn.layer_norm(R(8, 4))
     names = ("dQ", "dK", "dV")
     return {
@@ -85,6 +88,7 @@ def main():
         "mlp_backward": draw(reverse(mlp)),
         "attention_backward": draw(reverse(attention.open("attention"))),
         "cheap_gradients": gradient_chart(layer_gradients()),
+        "attention_simplified": draw(simplify(reverse(from_jax(softmax_attention, *ATTENTION)), finite=True)),
         "rule": rewriting.RULES["a product of transposes"].draw(),
         "learner": draw(learner(mlp)),
         "residual": draw(residual),
