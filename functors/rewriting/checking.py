@@ -16,6 +16,7 @@ None
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...categories.errors import RewriteError
+from ...categories.errors import DerivativeError, RewriteError
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import callable_of
 from ...diagrams.types import Ty, Wire
@@ -32,6 +33,7 @@ from ..derivatives.optic import precision
 
 __all__ = ["Counterexample", "counterexample", "verified"]
 
+IMPLS = {"key<fry>": "threefry2x32", "key<rbg>": "rbg", "key<urbg>": "unsafe_rbg"}
 SPECIAL = {"normal": 3, "zeros": 1, "ones": 1, "equal": 1, "integers": 8, "large": 1}  # and how many of each
 
 
@@ -67,32 +69,44 @@ def counterexample(left: Diagram, right: Diagram, *, finite: bool = False, seed:
         raise RewriteError(f"the left side is {left.dom} -> {left.cod} and the right side {right.dom} -> {right.cod}")
     moved = cotangent(left.dom), cotangent(left.cod)
     pairs = [("the value", left, right, Ty())]
-    if len(moved[0]):
-        pairs.append(("the reverse derivative", reverse(left), reverse(right), moved[1]))
-        pairs.append(("the forward derivative", forward(left), forward(right), moved[0]))
+    for what, functor, extra in (("reverse", reverse, moved[1]), ("forward", forward, moved[0])):
+        with suppress(DerivativeError):  # what has no derivative, such as the reverse of a `while`, has none to compare
+            if len(moved[0]):
+                pairs.append((f"the {what} derivative", functor(left), functor(right), extra))
     rng = np.random.default_rng(seed)
     with precision([*left.dom.inside, *left.cod.inside]), jax.numpy_dtype_promotion("standard"):
         for what, one, other, extra in pairs:
             run = jax.jit(callable_of(one)), jax.jit(callable_of(other))
-            for inputs in _inputs(left.dom, extra, rng):
+            for inputs in _inputs(left.dom, extra, rng, beyond=not finite and what == "the value"):
                 mine, its = ([np.asarray(v) for v in f(*inputs)] for f in run)
                 if not all(_same(a, b, _size(inputs), finite) for a, b in zip(mine, its, strict=True)):
                     return Counterexample(what, tuple(map(np.asarray, inputs)), tuple(mine), tuple(its))
     return None
 
 
-def _inputs(dom: Ty, extra: Ty, rng: np.random.Generator) -> Iterator[list[Any]]:
-    for kind, times in SPECIAL.items():
+def _inputs(dom: Ty, extra: Ty, rng: np.random.Generator, beyond: bool) -> Iterator[list[Any]]:
+    for kind, times in (SPECIAL | {"beyond": 4} if beyond else SPECIAL).items():
         for _ in range(times):
             yield [*(_array(w, kind, rng) for w in dom.inside), *(_array(w, "normal", rng) for w in extra.inside)]
 
 
 def _array(w: Wire, kind: str, rng: np.random.Generator) -> Any:
-    """An array of a type; of integers and booleans small ones, whatever the kind."""
+    """An array of a type; of integers small ones, and the least and greatest where numbers are large."""
+    if w.kind == "Key":
+        return jax.random.split(jax.random.key(int(rng.integers(99)), impl=IMPLS[w.dtype]), w.shape)
     if w.kind == "B":
         return jnp.asarray(rng.integers(0, 2, w.shape).astype(bool))
     if w.kind == "Z":
-        return jnp.asarray(rng.integers(0, 3, w.shape), w.dtype)
+        info = jnp.iinfo(w.dtype)
+        if kind in ("large", "beyond"):
+            return jnp.asarray(rng.choice(np.array([info.min, info.max, 0, 1, 7], dtype=w.dtype), w.shape))
+        return jnp.asarray(rng.integers(0 if info.min == 0 or kind != "integers" else -3, 4, w.shape), w.dtype)
+    with np.errstate(invalid="ignore"):
+        return jnp.asarray(_numbers(w, kind, rng), w.dtype)
+
+
+def _numbers(w: Wire, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Real or complex numbers of a kind."""
     values = {
         "normal": lambda: rng.normal(size=w.shape),
         "zeros": lambda: np.zeros(w.shape),
@@ -100,10 +114,11 @@ def _array(w: Wire, kind: str, rng: np.random.Generator) -> Any:
         "equal": lambda: np.full(w.shape, rng.normal()),
         "integers": lambda: rng.integers(-1, 2, w.shape).astype(float),
         "large": lambda: 30.0 * rng.normal(size=w.shape),
+        "beyond": lambda: rng.choice([np.inf, -np.inf, np.nan, 0.0, 1.0, -2.0], w.shape),
     }[kind]()
     if w.kind == "C":
         values = values + 1j * (rng.normal(size=w.shape) if kind == "normal" else values)
-    return jnp.asarray(values, w.dtype)
+    return values
 
 
 def _size(arrays: Sequence[Any]) -> float:
@@ -130,4 +145,5 @@ def verified(name: str, left: Diagram, right: Diagram, finite: bool = False) -> 
     """Refuse an equation that does not hold, or not for derivatives; raises `RewriteError` with a counterexample."""
     found = counterexample(left, right, finite=finite)
     if found is not None:
-        raise RewriteError(f"{name!r} is no equation of maps and their derivatives: {found}")
+        hint = "" if finite else "; with finite=True only finite numbers are compared"
+        raise RewriteError(f"{name!r} is no equation of maps and their derivatives: {found}{hint}")

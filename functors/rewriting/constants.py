@@ -99,7 +99,8 @@ def moving_numbers(terms: Terms, term: Term) -> Sequence[int] | None:
     return terms.put(filled(number, out), ())
 
 
-LINEAR = sorted(op for op, fact in FACTS.items() if isinstance(fact, Linear) and op not in UNIFORM)
+MARKS = {"optimization_barrier", "sharding_constraint", "name", "device_put"}  # which say more than their value
+LINEAR = sorted(op for op, fact in FACTS.items() if isinstance(fact, Linear) and op not in UNIFORM | MARKS)
 
 
 @rewrites(*LINEAR, example=lambda: from_jax(lambda x: x + lax.cumsum(jnp.zeros(3)), R(3)))

@@ -105,6 +105,9 @@ def there_and_back(terms: Terms, term: Term) -> Sequence[int] | None:
     x, middle = inner.inputs[0], terms.ty(term.inputs[0])
     if not np.can_cast(jnp.dtype(terms.ty(x).dtype), jnp.dtype(middle.dtype), "safe"):
         return None
+    ends = {terms.ty(x).dtype, term.box.cod.inside[0].dtype}
+    if terms.ty(x).kind == "Z" and middle.kind != "Z" and (len(ends) > 1 or terms.ty(x).dtype in ("int64", "uint64")):
+        return None  # of integers numpy's rule is not exact, and a float is cut off otherwise than an integer wraps
     if terms.ty(x).differentiable and not middle.differentiable:
         return None
     return terms.put(converted(terms.ty(x), term.box.cod.inside[0].dtype), [x])

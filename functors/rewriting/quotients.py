@@ -24,7 +24,7 @@ __all__ = ["QUOTIENTS"]
 )
 def a_common_divisor(terms: Terms, term: Term) -> Sequence[int] | None:
     """x / z - y / z = (x - y) / z"""
-    if not all(map(terms.once, term.inputs)):
+    if not all(map(terms.once, term.inputs)) or not terms.ample(term.inputs[0]):
         return None
     x, y = (_quotient(terms, w) for w in term.inputs)
     if x is None or y is None or x[1] != y[1]:
@@ -58,8 +58,10 @@ def a_quotient_that_is_there(terms: Terms, term: Term) -> Sequence[int] | None:
     out = term.box.cod.inside[0]
     for place in (1, 0):
         w, x = term.inputs[place], term.inputs[1 - place]
+        if not terms.once(w) or not terms.ample(w) or terms.ty(x) != out or terms.number(x) is not None:
+            continue
         parts = _quotient(terms, w)
-        if parts is None or not terms.once(w) or terms.ty(x) != out:
+        if parts is None or any(terms.number(i) is not None for i in parts):
             continue
         y, z = parts
         there = terms.find("div", (x, z))
@@ -83,7 +85,9 @@ def a_sum_of_quotients_that_are_there(terms: Terms, term: Term) -> Sequence[int]
     inner = None if over is None else terms.of(over.inputs[0], "mul")
     if over is None or inner is None or not terms.once(total) or not terms.once(over.inputs[0]):
         return None
-    if terms.ty(z) not in (terms.ty(total), wire((), terms.ty(total).dtype)):
+    if terms.ty(z) not in (terms.ty(total), wire((), terms.ty(total).dtype)) or not terms.ample(total):
+        return None
+    if terms.number(z) is not None:
         return None
     whole, axes = terms.ty(over.inputs[0]), over.params["axes"]
     left = tuple(i for i in range(len(whole.shape)) if i not in axes)
@@ -111,7 +115,7 @@ def _centered() -> Diagram:
 def deviations_from_the_mean(terms: Terms, term: Term) -> Sequence[int] | None:
     """Σ (x - mean x) = 0"""
     inner = terms.of(term.inputs[0], "sub")
-    if inner is None:
+    if inner is None or not terms.ample(term.inputs[0]):
         return None
     x, mean = inner.inputs
     shape, axes = terms.ty(x).shape, term.params["axes"]

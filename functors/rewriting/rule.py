@@ -24,7 +24,7 @@ from typing import Any
 
 from ...categories.errors import RewriteError
 from ...diagrams.box import Box
-from ...diagrams.syntax import Diagram
+from ...diagrams.syntax import Diagram, require
 from .checking import verified
 from .terms import COMMUTATIVE, Term, Terms, rewritten
 
@@ -61,7 +61,7 @@ class Rule:
 
     def __call__(self, d: Diagram) -> Diagram:
         """The diagram after this rule alone was applied wherever it applies, equal boxes shared, dead ones dropped."""
-        return Diagram.of_graph(rewritten(d.graph, [self])[0])
+        return Diagram.of_graph(rewritten(d.graph, [self]))
 
     def draw(self, **options: Any) -> Any:
         """A picture of the equation: the left side, and the right side beside it; options are those of `draw`."""
@@ -77,7 +77,16 @@ class Rule:
 
 
 def rewrites(*at: str, example: Callable[[], Diagram], finite: bool = False) -> Callable[[Rewrite], Rule]:
-    """A decorator that makes a rule of a function; its name and its docstring are the name and the law of the rule."""
+    """A decorator that makes a rule of a function; its name and its docstring are the name and the law of the rule.
+
+    >>> @rewrites("log", example=lambda: from_jax(lambda x: jnp.log(jnp.exp(x)), R(3)), finite=True)
+    ... def log_of_exp(terms, term):
+    ...     "log(exp(x)) = x"
+    ...     inner = terms.of(term.inputs[0], "exp")
+    ...     return None if inner is None else [inner.inputs[0]]
+    >>> log_of_exp.right
+    <Diagram R(3) -> R(3), 0 boxes>
+    """
 
     def decorate(function: Rewrite) -> Rule:
         law = (function.__doc__ or "").strip()
@@ -86,13 +95,17 @@ def rewrites(*at: str, example: Callable[[], Diagram], finite: bool = False) -> 
     return decorate
 
 
-def equation(name: str, left: Diagram, right: Diagram) -> Rule:
+def equation(name: str, left: Diagram, right: Diagram, *, finite: bool = False) -> Rule:
     """The rule that puts `right` in the place of every instance of `left`: the same boxes, on any wires.
 
-    `left` has one output, made by its last box. Raises `RewriteError` if the two are of different types, if `left` is
-    no such diagram, if `right` is not smaller, or, with a counterexample, if they are not equal in value and
-    derivatives.
+    It is about these very types; `rewrites` makes a rule for all shapes. `left` has one output, made by its last box.
+    With `finite` the rule presumes that numbers are finite, and `simplify` uses it only if it is told so.
+
+    Raises `RewriteError` if the two are of different types, if `left` is no such diagram, if `right` is not smaller,
+    or, with a counterexample, if they are not equal in value and derivatives.
     """
+    for d in (left, right):
+        require(d, "equation")
     if (left.dom, left.cod) != (right.dom, right.cod):
         raise RewriteError(
             f"rule {name!r}: the left side is {left.dom} -> {left.cod}, the right {right.dom} -> {right.cod}"
@@ -109,13 +122,13 @@ def equation(name: str, left: Diagram, right: Diagram) -> Rule:
     n = left.n_in
     if set(range(n)) - {i for _, reads, _ in nodes for i in reads}:
         raise RewriteError(f"rule {name!r}: the left side does not read all of its inputs, so they cannot be matched")
-    verified(name, left, right)
+    verified(name, left, right, finite)
 
     def rewrite(terms: Terms, term: Term) -> Sequence[int] | None:
         found = _matched(terms, term, nodes, n)
         return None if found is None else terms.put(right, found)
 
-    return Rule(name, rewrite, (nodes[-1][0].op,), lambda: left, f"{name}, as drawn")
+    return Rule(name, rewrite, (nodes[-1][0].op,), lambda: left, f"{name}, as drawn", finite)
 
 
 def _matched(terms: Terms, term: Term, nodes: Sequence[tuple[Box, tuple[int, ...], range]], n: int) -> list[int] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -86,15 +87,26 @@ def subtracting_a_negative(terms: Terms, term: Term) -> Sequence[int] | None:
 def two_negative_factors(terms: Terms, term: Term) -> Sequence[int] | None:
     """(-x) · (-y) = x · y"""
     x, y = (terms.of(w, "neg") for w in term.inputs)
-    return None if x is None or y is None else terms.add(term.box, [x.inputs[0], y.inputs[0]])
+    if x is None or y is None or not _signs_move(terms, term):
+        return None
+    return terms.add(term.box, [x.inputs[0], y.inputs[0]])
+
+
+def _signs_move(terms: Terms, term: Term) -> bool:
+    """Whether a product or quotient of negatives is the negative: not of integers that wrap, if it is not exact."""
+    dtypes = {terms.ty(w).dtype for w in (*term.inputs,)} | {term.box.cod.inside[0].dtype}
+    return len(dtypes) == 1 and (term.op != "div" or term.box.cod.inside[0].kind in "RC")
 
 
 @rewrites("mul", "div", example=lambda: from_jax(lambda x, y: (-x) * y, R(3), R(3)))
 def a_negative_factor(terms: Terms, term: Term) -> Sequence[int] | None:
     """(-x) · y = -(x · y)"""
-    for place in (0, 1):
-        x, other = unsigned(terms, term.inputs[place]), term.inputs[1 - place]
-        if x is None or not (terms.once(term.inputs[place]) or _of_number(terms, other)):
+    for place in (0, 1) if _signs_move(terms, term) else ():
+        other = term.inputs[1 - place]
+        if not (terms.once(term.inputs[place]) or _of_number(terms, other)):
+            continue
+        x = unsigned(terms, term.inputs[place])
+        if x is None:
             continue
         wires = list(term.inputs)
         wires[place] = x
@@ -115,7 +127,7 @@ def a_sum_of_negatives(terms: Terms, term: Term) -> Sequence[int] | None:
     out = term.box.cod.inside[0]
     for place, w in enumerate(term.inputs):
         inner = terms.of(w, "neg")
-        if inner is not None and terms.once(w) and out.size <= terms.ty(w).size:
+        if inner is not None and terms.once(w) and out.size <= terms.ty(w).size and terms.ty(w).dtype == out.dtype:
             wires = list(term.inputs)
             wires[place] = inner.inputs[0]
             return _negated(terms, terms.add(term.box, wires)[0])
@@ -129,9 +141,15 @@ def _factor(terms: Terms, w: int) -> tuple[int, Any, str] | None:
         return None
     for place in (1, 0) if made.op == "mul" else (1,):
         number, x = terms.number(made.inputs[place]), made.inputs[1 - place]
-        if number is not None and terms.ty(x) == terms.ty(w):
+        if number is not None and _plain(number, made.op) and terms.ty(x) == terms.ty(w):
             return x, number, made.op
     return None
+
+
+def _plain(number: Any, op: str) -> bool:
+    """Whether a factor or divisor is a finite number, and no divisor zero."""
+    wide = np.asarray(number).astype(np.complex128)
+    return bool(np.isfinite(wide)) and (op == "mul" or wide != 0)
 
 
 def _scaled(terms: Terms, x: int, number: Any, op: str) -> Sequence[int]:
@@ -150,22 +168,24 @@ def two_factors(terms: Terms, term: Term) -> Sequence[int] | None:
         return None
     x, a, first = inner
     _, b, second = outer
-    wide = np.promote_types(np.asarray(a).dtype, np.float64) if np.asarray(a).dtype.kind in "fc" else None
-    a, b = (np.asarray(v).astype(wide or np.float64) for v in (a, b))
-    number, op = _joined(a, b, first, second)
-    if not np.isfinite(number) or number == 0:
+    made = _joined(a, b, first, second) if _plain(a, "div") and _plain(b, "div") else None
+    return None if made is None else _scaled(terms, x, *made)
+
+
+def _joined(a: Any, b: Any, first: str, second: str) -> tuple[Any, str] | None:
+    """x · a · b, x · a / b, x / a · b and x / a / b as one number and operation; None where the number has no place."""
+    dtype = np.asarray(a).dtype
+    real = dtype.kind != "c"
+    u, v = (float(n) if real else complex(n) for n in (a, b))
+    try:
+        number, op = (u * v, first) if first == second else (u / v if first == "mul" else v / u, "mul")
+        if first != second and real and abs(number) < 1 and (1 / number).is_integer():  # type: ignore[union-attr]
+            number, op = 1 / number, "div"
+    except (OverflowError, ZeroDivisionError):
         return None
-    return _scaled(terms, x, number, op)
-
-
-def _joined(a: Any, b: Any, first: str, second: str) -> tuple[Any, str]:
-    """x · a · b, x · a / b, x / a · b and x / a / b as one number, and by which operation."""
-    if first == second:
-        return a * b, first
-    times, over = (a, b) if first == "mul" else (b, a)
-    ratio = times / over
-    whole = abs(ratio) < 1 and not np.iscomplexobj(ratio) and float(1 / ratio).is_integer()
-    return (1 / ratio, "div") if whole else (ratio, "mul")
+    with np.errstate(all="ignore"):
+        there = abs(complex(np.asarray(number).astype(dtype)))
+    return (number, op) if float(jnp.finfo(dtype).tiny) <= there < np.inf else None
 
 
 def _factored(terms: Terms, term: Term) -> tuple[int, Any, str] | None:
@@ -185,6 +205,8 @@ def a_factor_of_a_product(terms: Terms, term: Term) -> Sequence[int] | None:
         inner = _factor(terms, w)
         if inner is None or not terms.once(w) or terms.number(y) is not None or not _whole(terms, term, w):
             continue
+        if not terms.ample(w):
+            continue
         x, number, op = inner
         return _scaled(terms, terms.add(term.box, [x, y] if place == 0 else [y, x])[0], number, op)
     return None
@@ -198,7 +220,7 @@ def a_factor_on_fewer_numbers(terms: Terms, term: Term) -> Sequence[int] | None:
     if outer is None or inner is None or not terms.once(outer[0]):
         return None
     sizes = [terms.ty(w).size for w in inner.inputs]
-    if sizes[0] == sizes[1]:
+    if min(sizes) >= term.box.cod.inside[0].size or not terms.ample(outer[0]) or not _plain(outer[1], outer[2]):
         return None
     place = sizes.index(min(sizes))
     (small,) = _scaled(terms, inner.inputs[place], outer[1], outer[2])
@@ -214,7 +236,9 @@ def a_number_over(terms: Terms, term: Term) -> Sequence[int] | None:
     for place in (1, 0):
         w, x = term.inputs[place], term.inputs[1 - place]
         made = terms.of(w, "div")
-        if made is None or not terms.once(w) or out.kind not in "RC" or terms.ty(x) != out:
+        if made is None or not terms.once(w) or terms.ty(x) != out or terms.number(x) is not None:
+            continue
+        if not terms.ample(x):
             continue
         number, y = terms.number(made.inputs[0]), made.inputs[1]
         if number is not None and terms.ty(y) == terms.ty(w):
@@ -236,7 +260,7 @@ def a_factor_negated(terms: Terms, term: Term) -> Sequence[int] | None:
 def a_factor_of_a_sum(terms: Terms, term: Term) -> Sequence[int] | None:
     """Σ (x · c) = (Σ x) · c"""
     inner = _factor(terms, term.inputs[0])
-    if inner is None or not terms.once(term.inputs[0]):
+    if inner is None or not terms.once(term.inputs[0]) or not terms.ample(term.inputs[0]):
         return None
     x, number, op = inner
     return _scaled(terms, terms.add(term.box, [x])[0], number, op)

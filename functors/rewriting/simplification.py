@@ -10,9 +10,10 @@ definition stays closed, with a simpler definition, and so do the bodies of loop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeVar
 
+from ...categories.errors import RewriteError
 from ...categories.para import Para
 from ...diagrams.box import Box
 from ...diagrams.params import derived
@@ -31,24 +32,30 @@ def simplify(d: D, *, rules: Iterable[Rule] | None = None, finite: bool = False)
 
     Equal boxes on equal wires become one, boxes that no output needs are dropped, and `rules` (those of `RULES`) are
     applied until none of them applies. With `finite`, rules are used too that presume that no number is infinite or
-    not a number, such as x · 0 = 0. The rule of a custom derivative stays as it is. Linear in the number of boxes.
-    Raises `RewriteError` where rules do not come to an end.
+    not a number, such as x · 0 = 0. The rule of a custom derivative stays as it is.
+
+    The equations are those of real numbers: results are the same up to rounding, as long as nothing overflows on the
+    way, and up to the sign of zero. Integers are the same exactly. A few walks over the diagram, each linear in the
+    number of boxes. Raises `RewriteError` where rules lead back to where they began.
     """
     require(d, "simplify")
     if isinstance(d, Para):
         return Para(simplify(d.arrow, rules=rules, finite=finite), d.entries)
     chosen = STANDARD if rules is None else tuple(rules)
+    for rule in chosen:
+        if not isinstance(rule, Rule):
+            raise RewriteError(f"rules holds {rule!r}: give rules, such as those of rewriting.RULES.values()")
     return _simplified(d, tuple(rule for rule in chosen if finite or not rule.finite))
 
 
-def _simplified(d: Diagram, rules: Sequence[Rule]) -> Diagram:
+def _simplified(d: Diagram, rules: tuple[Rule, ...]) -> Diagram:
     def make() -> Diagram:
-        return Diagram.of_graph(rewritten(d.graph, rules, lambda box: _inside(box, rules))[0])
+        return Diagram.of_graph(rewritten(d.graph, rules, lambda box: _inside(box, rules)))
 
-    return derived(d, ("simplified", tuple(map(id, rules))), make)
+    return derived(d, ("simplified", rules), make)
 
 
-def _inside(box: Box, rules: Sequence[Rule]) -> Box:
+def _inside(box: Box, rules: tuple[Rule, ...]) -> Box:
     """The box with simpler diagrams inside."""
     bodies = box.bodies
     if not bodies:

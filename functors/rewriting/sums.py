@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import R, wire
 from .boxes import elementwise, filled, like, reshaped, spread, summed
@@ -73,7 +74,7 @@ def a_sum_of_copies(terms: Terms, term: Term) -> Sequence[int] | None:
     own = terms.ty(x).shape
     mine = tuple(k for k, i in enumerate(at) if i in gone)
     times = prod(shape[i] for i in gone) // max(1, prod(own[k] for k in mine))
-    if not prod(shape):
+    if not prod(shape) or (times > 1 and (not terms.ample(x) or terms.ty(x).kind == "C")):
         return None
     (total,) = terms.put(summed(terms.ty(x), mine), [x]) if mine else [x]
     left = [i for i in range(len(shape)) if i not in gone]
@@ -85,17 +86,23 @@ def a_sum_of_copies(terms: Terms, term: Term) -> Sequence[int] | None:
     return [total] if w == out else terms.put(spread(w, out.shape, axes), [total])
 
 
-@rewrites("reduce_sum", example=lambda: from_jax(lambda x, s: (x * jnp.broadcast_to(s, (3, 2))).sum(0), R(3, 2), R(2)))
+def _multiples() -> Diagram:
+    return from_jax(lambda x, s: (x * jnp.broadcast_to(s, (3, 2))).sum(0), R(3, 2), R(2))
+
+
+@rewrites("reduce_sum", finite=True, example=_multiples)
 def a_sum_of_multiples(terms: Terms, term: Term) -> Sequence[int] | None:
     """Σ (x · s) = (Σ x) · s, where s is the same all along the sum"""
     inner = terms.of(term.inputs[0], "mul")
-    if inner is None:
-        return None
     whole, gone = terms.ty(term.inputs[0]), term.params["axes"]
+    if inner is None or not terms.ample(term.inputs[0]):
+        return None
     for place in (1, 0):
         w, x = inner.inputs[place], inner.inputs[1 - place]
+        if terms.number(w) is not None or terms.ty(x) != whole or not gone:
+            continue
         small = _along(terms, w, whole.shape, gone)
-        if small is None or terms.number(w) is not None or terms.ty(x) != whole or not gone:
+        if small is None:
             continue
         (total,) = terms.add(term.box, [x])
         if terms.once(term.inputs[0]) or terms.number(total) == 0:
@@ -199,18 +206,24 @@ def a_product_of_transposes(terms: Terms, term: Term) -> Sequence[int] | None:
             continue
         axes[side] = [tuple(order[i] for i in group) for group in axes[side]]
         wires[side], found = inner.inputs[0], True
-    if not found:
+    if not found or not _movable(term):
         return None
     numbers = ((axes[0][0], axes[1][0]), (axes[0][1], axes[1][1]))
     box = like(term.box, [terms.ty(w) for w in wires], term.box.cod.inside[0], dimension_numbers=numbers)
     return terms.add(box, wires)
 
 
+def _movable(product: Term) -> bool:
+    """Whether the axes of a product may be moved: nothing else is said of them, such as how they are sharded."""
+    precision = product.params.get("precision")
+    return product.params.get("out_sharding") is None and not hasattr(precision, "lhs_precision_type")
+
+
 @rewrites("transpose", example=lambda: from_jax(lambda x, y: (x @ y).T, R(2, 3), R(3, 4)))
 def a_product_transposed(terms: Terms, term: Term) -> Sequence[int] | None:
     """(x @ y)ᵀ = yᵀ @ xᵀ, over the axes where the entries are"""
     inner = terms.of(term.inputs[0], "dot_general")
-    if inner is None or not terms.once(term.inputs[0]):
+    if inner is None or not terms.once(term.inputs[0]) or not _movable(inner):
         return None
     (left, right), (left_batch, right_batch) = inner.params["dimension_numbers"]
     b = len(left_batch)

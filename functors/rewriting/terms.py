@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax
 import numpy as np
 
 from ...categories.errors import RewriteError
@@ -24,9 +23,8 @@ from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.params import Constant
 from ...diagrams.syntax import Diagram
-from ...diagrams.tracing.emit import apply_box
 from ...diagrams.types import Ty, Wire
-from ..derivatives.optic import precision, pruned
+from ..derivatives.optic import pruned
 
 if TYPE_CHECKING:
     from .rule import Rule
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Term", "Terms", "rewritten"]
 
 LONGEST = 32  # rewrites that may follow from one another at one node
-WALKS = 32  # walks over a graph after which rules count as endless
+WALKS = 32  # walks over a graph at most; what is not simplified by then stays, and is as right
 UNIFORM = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "rev", "copy", "slice"}
 COMMUTATIVE = {"add", "add_any", "mul", "max", "min", "and", "or", "xor", "eq", "ne"}
 
@@ -72,6 +70,10 @@ class Terms:
         self._kind: dict[int, tuple[int, Box]] = {}
         self._uses = uses
         self._used: dict[int, int] = {}
+        self._live: set[int] = set()
+        self._numbers: dict[int, Any] = {}
+        self._stack: list[tuple[int, ...]] = []
+        self._by: list[str] = []
         self._depth = 0
 
     def ty(self, w: int) -> Wire:
@@ -92,13 +94,11 @@ class Terms:
 
     def number(self, w: int) -> Any | None:
         """The number that every entry of a wire is, a numpy scalar, or None where they differ or are not known."""
-        while (made := self._made[w]) is not None:
-            if made.box.op == "constant":
-                return _uniform(made.box)
-            if made.box.op not in UNIFORM:
-                return None
-            w = made.inputs[0]
-        return None
+        return self._numbers.get(w)
+
+    def ample(self, w: int) -> bool:
+        """Whether a wire carries real or complex numbers of ample range: of float16 a sum or product soon overflows."""
+        return self.wires[w].kind in "RC" and self.wires[w].dtype != "float16"
 
     def array(self, w: int) -> np.ndarray | None:
         """The array that a wire carries, if it is a constant."""
@@ -120,17 +120,28 @@ class Terms:
         if self._depth:  # made by a rule: its inputs are read once more than in the graph that is walked over
             self._fitting(box, inputs)
             for w in inputs:
-                self.noted(w, 1)
-        outs = self._rewritten(term)
+                self._used[w] = self._used.get(w, 0) + 1
+        outs = self._rewritten(term, key)
         if outs is None:
             fresh = self.build.add(box, inputs)
             term = Term(box, term.inputs, tuple(fresh))
             self.wires.extend(box.cod.inside)
+            self._number(box, inputs, fresh)
             self._made.extend([term] * box.n_out)
         else:
             term = Term(box, term.inputs, tuple(outs))
         self._known[key] = term
         return term.outs
+
+    def _number(self, box: Box, inputs: Sequence[int], made: Sequence[int]) -> None:
+        """Note the number that a new wire holds everywhere."""
+        found = None
+        if box.op == "constant":
+            found = _uniform(box)
+        elif box.op in UNIFORM and box.cod.inside[0].size:
+            found = self._numbers.get(inputs[0])
+        if found is not None:
+            self._numbers[made[0]] = found
 
     def _fitting(self, box: Box, inputs: Sequence[int]) -> None:
         """Refuse a box on wires of other types."""
@@ -139,10 +150,10 @@ class Terms:
                 raise RewriteError(f"a rule puts {box.name} on {self.wires[w]}, but it takes {need} (wire {i})")
 
     def find(self, op: str, inputs: tuple[int, ...]) -> Sequence[int] | None:
-        """The wires of a generator on these wires, if it is there."""
+        """The wires of a generator on these wires, if it is in the graph that is walked over."""
         for number in self._ops.get(op, ()):
             known = self._known.get((number, *inputs))
-            if known is not None:
+            if known is not None and known.outs[0] in self._live:
                 return known.outs
         return None
 
@@ -154,7 +165,8 @@ class Terms:
         return [env[i] for i in d.graph.outputs.tolist()]
 
     def noted(self, w: int, uses: int) -> None:
-        """Note that a wire is read so often in the graph that is walked over."""
+        """Note that a wire is in the graph that is walked over, and read there so often."""
+        self._live.add(w)
         self._used[w] = self._used.get(w, 0) + uses
 
     def _canonical(self, box: Box) -> tuple[int, Box]:
@@ -166,18 +178,29 @@ class Terms:
             found = self._kind[id(box)] = (number, box)
         return found
 
-    def _rewritten(self, term: Term) -> Sequence[int] | None:
-        """What the first rule that applies makes of a term."""
+    def _rewritten(self, term: Term, key: tuple[int, ...]) -> Sequence[int] | None:
+        """What the first rule that applies makes of a term; raises `RewriteError` where rules come back to it."""
+        if key in self._stack:
+            names = dict.fromkeys(self._by[self._stack.index(key) :])
+            raise RewriteError(
+                f"rules without end at {term.box.name}: {', '.join(names)} lead back to where they began"
+            )
         if self._depth >= LONGEST:
             return None
+        self._stack.append(key)
         for rule in self._rules.get(term.box.op, self._rules["*"]):
             self._depth += 1
+            self._by.append(rule.name)
             found = rule.rewrite(self, term)
+            self._by.pop()
             self._depth -= 1
             if found is not None:
                 self.applied[rule.name] = self.applied.get(rule.name, 0) + 1
-                return found
-        return None
+                break
+        else:
+            found = None
+        self._stack.pop()
+        return found
 
     def finish(self, outputs: Sequence[int], cod: Ty) -> Graph:
         """The graph with these outputs, without dead nodes."""
@@ -193,39 +216,33 @@ def _uniform(box: Box) -> Any | None:
     if array.size == 0 or array.size > 4096:
         return None
     first = array.reshape(-1)[0]
-    return first if array.size == 1 or bool((array == first).all()) else None
+    # by their bytes: zero and minus zero are not the same number
+    return first if array.tobytes() == first.tobytes() * array.size else None
 
 
-def evaluated(box: Box, values: Sequence[Any]) -> list[np.ndarray]:
-    """What a box gives on known arrays, by JAX, now."""
-    with precision([*box.dom.inside, *box.cod.inside]), jax.ensure_compile_time_eval():
-        return [np.asarray(v) for v in apply_box(box, *values)]
-
-
-def rewritten(
-    graph: Graph, rules: Sequence[Rule], inner: Callable[[Box], Box] | None = None
-) -> tuple[Graph, dict[str, int]]:
-    """The graph in the simplest form that the rules lead to, and how often each of them was applied.
+def rewritten(graph: Graph, rules: Sequence[Rule], inner: Callable[[Box], Box] | None = None) -> Graph:
+    """The graph in the simplest form that the rules lead to.
 
     `inner` says what becomes of a box itself, such as one with a definition. Walks over the graph until nothing
-    changes: in the first walk it is not known how often a wire is read, which some rules ask for.
+    changes: in the first walk it is not known how often a wire is read, which some rules ask for. Raises `RewriteError`
+    where rules lead back to a graph that was there before.
     """
     ops = dict.fromkeys(op for rule in rules for op in rule.at)
     by_op = {op: [rule for rule in rules if not rule.at or op in rule.at] for op in ops}
     by_op["*"] = [rule for rule in rules if not rule.at]
-    applied: dict[str, int] = {}
     uses: Sequence[int] | None = None
+    seen: set[bytes] = set()
     for _ in range(WALKS):
         terms = Terms(graph.dom, by_op, uses)
         made = _walk(graph, terms, uses, inner if uses is None else None)
-        for name, n in terms.applied.items():
-            applied[name] = applied.get(name, 0) + n
-        if uses is not None and not terms.applied:
-            return made, applied
+        if uses is not None and (not terms.applied or made == graph):
+            return made
+        if made.digest in seen:
+            raise RewriteError(f"rules without end: {', '.join(terms.applied)} lead back to where they began")
+        seen.add(made.digest)
         graph = made
         uses = graph.uses().tolist()
-    endless = ", ".join(terms.applied)  # type: ignore[possibly-unbound]
-    raise RewriteError(f"after {WALKS} walks these rules still apply: {endless}; each must make a diagram smaller")
+    return graph
 
 
 def _walk(graph: Graph, terms: Terms, uses: Sequence[int] | None, inner: Callable[[Box], Box] | None) -> Graph:

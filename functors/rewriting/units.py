@@ -119,14 +119,16 @@ def choosing_between_equals(terms: Terms, term: Term) -> Sequence[int] | None:
 def a_known_choice(terms: Terms, term: Term) -> Sequence[int] | None:
     """where(true, x, y) = x"""
     number = terms.number(term.inputs[0])
-    return None if number is None else [term.inputs[1 + int(number)]]
+    if number is None or not 0 <= int(number) < len(term.inputs) - 1:
+        return None
+    return [term.inputs[1 + int(number)]]
 
 
 @rewrites("select_n", example=lambda: from_jax(lambda c, x, y: lax.select(~c, x, y), B(3), R(3), R(3)))
 def a_choice_turned(terms: Terms, term: Term) -> Sequence[int] | None:
     """where(not c, x, y) = where(c, y, x)"""
     turned = terms.of(term.inputs[0], "not")
-    if turned is None or len(term.inputs) != 3:
+    if turned is None or len(term.inputs) != 3 or terms.ty(term.inputs[0]).kind != "B":
         return None
     _, x, y = term.inputs
     return terms.add(term.box, [turned.inputs[0], y, x])

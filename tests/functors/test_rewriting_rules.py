@@ -94,7 +94,9 @@ def test_a_user_adds_a_rule_by_drawing_its_two_sides():
 
 
 def test_a_pattern_matches_only_where_its_wires_are_the_same():
-    factored = rewriting.equation("factored", from_jax(lambda x, y: x * y + x * x, R(3), R(3)), _factored())
+    factored = rewriting.equation(
+        "factored", from_jax(lambda x, y: x * y + x * x, R(3), R(3)), _factored(), finite=True
+    )
     miss = from_jax(lambda a, b, c: jnp.sin(b * a + c * c), R(3), R(3), R(3))
     assert len(factored(miss).graph) == len(miss.graph)
     for f in (lambda a, b: b * a + b * b, lambda a, b: a * b + b * b, lambda a, b: b * b + a * b):

@@ -7,7 +7,24 @@ from hypothesis import given, settings
 from numerics import same
 from strategies import diagrams, smooth_diagrams
 
-from paralens import B, Box, Diagram, Para, R, Ty, forward, from_jax, losses, nn, repeat, reverse, rewriting, simplify
+from paralens import (
+    B,
+    Box,
+    CompositionError,
+    Diagram,
+    Para,
+    R,
+    RewriteError,
+    Ty,
+    forward,
+    from_jax,
+    losses,
+    nn,
+    repeat,
+    reverse,
+    rewriting,
+    simplify,
+)
 from paralens.diagrams.types import wire as jax_wire
 from paralens.functors.rewriting.checking import counterexample
 
@@ -158,3 +175,48 @@ def test_a_hundred_thousand_boxes_pass_without_recursion():
         d = d >> d
     made = simplify(d)
     assert len(made.graph) == 2 * 2**13
+
+
+def test_rules_are_given_as_rules():
+    with pytest.raises(RewriteError, match="give rules"):
+        simplify(Diagram.id(R()), rules=["adding zero"])
+    with pytest.raises(CompositionError):
+        rewriting.equation("nothing", None, Diagram.id(R()))
+
+
+def narrow(shape, dtype):
+    return Ty.of((jax_wire(shape, dtype),))
+
+
+BYTES, HALF = narrow((3,), "uint8"), narrow((3,), "float16")
+
+# What an earlier version got wrong, or did not come to an end on.
+FOUND = {
+    "a number over a number": from_jax(lambda x: (2.0 / x) * 3.0, R()),
+    "numbers over": from_jax(lambda b, c: c * (0.5 / b), R(), R()),
+    "a quotient by a number": from_jax(lambda x, s: (x / 0.5) * s, R(3), R()),
+    "a sum of what is read again": from_jax(lambda x, s: (lambda p: (p.sum(), p))(x.T * s), R(2, 3), R()),
+    "nothing times a number": from_jax(lambda x, s: (x * s) * 2.0, R(0), R()),
+    "many factors": from_jax(lambda x, *s: jnp.sum(x * s[0] * s[1] * s[2] * s[3]), R(3), *[R()] * 4),
+    "a quotient of bytes": from_jax(lambda x, y: jax.lax.div(jax.lax.neg(x), y), BYTES, BYTES),
+    "a product of bytes in integers": from_jax(
+        lambda x, y: jax.lax.dot(jax.lax.neg(x), y, preferred_element_type=jnp.int32), BYTES, BYTES
+    ),
+    "integers through floats": from_jax(lambda x: x.astype("float32").astype("uint8"), narrow((3,), "int8")),
+    "a product beyond the range": from_jax(lambda x: x * 1e30 * 1e30, R(3)),
+    "a product below the range": from_jax(lambda x: x * 1e-30 * 1e-30, R(3)),
+    "over zero": from_jax(lambda x: x * 2.0 / 0.0, R(3)),
+    "halves beyond the range": from_jax(lambda x: x * 300 * 300, HALF),
+    "a sum of small halves": from_jax(lambda x: jnp.sum(x * 0.001), HALF),
+    "the one of three": from_jax(lambda x, y: jax.lax.select_n(jnp.array([1, 1, 1]), x, y), R(3), R(3)),
+    "two signs of zero": from_jax(lambda x: 1 / (x + jnp.array([0.0] * 300 + [-0.0] * 300)), R(600)),
+    "a norm": reverse(from_jax(lambda x: x / jnp.sqrt(jnp.sum(x * x)), R(3))),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_went_wrong_once_is_right_now(name):
+    for finite in (False, True):
+        made = simplify(FOUND[name], finite=finite)
+        assert counterexample(FOUND[name], made, finite=True) is None
+        assert simplify(Diagram.of_graph(made.graph), finite=finite) == made
