@@ -27,7 +27,8 @@ def from_sympy(expr: Any, *symbols: Any, types: Mapping[Any, Ty] | None = None) 
     R(n, m), an `IndexedBase` of a shape R of that shape; whole numbers are on Z wires. `types` says otherwise, by the
     symbol or its name. A `Symbolic` comes back with the inputs and outputs of its diagram.
 
-    Raises `InputError` for a symbol without a shape in numbers, `NoMeaningError` for a function that JAX has not.
+    Raises `InputError` for what is no formula, or a symbol without a shape in numbers, and `NoMeaningError` for a
+    function that JAX has not.
 
     >>> x, y = sympy.symbols("x y")
     >>> from_sympy(sympy.sin(x) * y).dom
@@ -35,7 +36,7 @@ def from_sympy(expr: Any, *symbols: Any, types: Mapping[Any, Ty] | None = None) 
     """
     if isinstance(expr, Symbolic):
         return from_jax(expr.flat(), *[Ty.of((v.wire,)) for v in expr.inputs])
-    exprs = tuple(expr) if isinstance(expr, (tuple, list)) else (expr,)
+    exprs = tuple(_expression(e) for e in (expr if isinstance(expr, (tuple, list)) else (expr,)))
     if not symbols:
         symbols = tuple(sorted(_symbols(exprs), key=str))
     given = {str(k): t for k, t in (types or {}).items()}
@@ -49,6 +50,15 @@ def from_sympy(expr: Any, *symbols: Any, types: Mapping[Any, Ty] | None = None) 
         return made[0] if len(made) == 1 else made
 
     return from_jax(evaluate, *dom)
+
+
+def _expression(e: Any) -> Any:
+    """A formula of sympy as it is, a number of Python as one; nothing else is read."""
+    if isinstance(e, (bool, int, float, complex)):
+        return sympy.sympify(e)
+    if not isinstance(e, (sympy.Basic, sympy.MatrixBase, sympy.NDimArray)):
+        raise InputError(f"{e!r} is no formula of sympy: make one with sympy.sympify")
+    return e
 
 
 def _symbols(exprs: Sequence[Any]) -> set[Any]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sympy import Indexed, KroneckerDelta, Lt, Piecewise, S
+from sympy import Indexed, KroneckerDelta, Lt, Mod, Piecewise, S, sympify
 
 from ...diagrams.box import Box
 from .algebra import Known, summed
@@ -27,7 +27,7 @@ Bodies = Sequence[Any]
 def _at(body: Any, wire: Any, places: Sequence[Any]) -> Any:
     """The entry at these places; axes of one entry have no index."""
     moved = {FREE[a]: p for a, (p, n) in enumerate(zip(places, wire.shape, strict=True)) if n != 1}
-    return body.xreplace({a: p for a, p in moved.items() if a != p})
+    return body.xreplace({a: sympify(p) for a, p in moved.items() if a != p})
 
 
 def _plain(place: Any, n: int, known: Known) -> Any:
@@ -102,4 +102,21 @@ def _dynamic_slice(box: Box, known: Known, x: Any, *starts: Any) -> Bodies:
     return [_at(x, operand, places)]
 
 
-INDEXING: dict[str, Any] = {"gather": _gather, "scatter-add": _scatter_add, "dynamic_slice": _dynamic_slice}
+def _dynamic_update_slice(box: Box, known: Known, x: Any, update: Any, *starts: Any) -> Bodies | None:
+    """Slices of one entry, or of all, written into zeros: what is written, times Kronecker's deltas."""
+    operand, part = box.dom.inside[0], box.dom.inside[1]
+    if x is not S.Zero or any(m not in (1, n) for n, m in zip(operand.shape, part.shape, strict=True)):
+        return None
+    for a, (n, m) in enumerate(zip(operand.shape, part.shape, strict=True)):
+        if n != m:
+            place = _plain(starts[a], n, known)
+            update = update * KroneckerDelta(FREE[a], place if place == starts[a] else Mod(place, n))
+    return [update]
+
+
+INDEXING: dict[str, Any] = {
+    "gather": _gather,
+    "scatter-add": _scatter_add,
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+}

@@ -17,10 +17,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...categories.errors import InputError, PathError
 from ...categories.para import Para
 from ...diagrams.opening import box_at
 from ...diagrams.syntax import Diagram, require
+from ...functors.rewriting import RULES, simplify
 from .arrays import ArrayFormulas
 from .listing import Listing
 from .names import Variable, variables
@@ -73,8 +76,15 @@ def symbolic(
 def reading(d: Diagram | Para, level: str, inputs: Sequence[Variable], options: Mapping[str, Any]) -> Symbolic:
     """A diagram with named inputs, read at a level."""
     arrow = d.arrow if isinstance(d, Para) else d
-    content = LEVELS[level](arrow, tuple(inputs), options)
+    content = LEVELS[level](_counted_from_zero(arrow), tuple(inputs), options)
     return Symbolic(level, d, tuple(inputs), arrow.cod.inside, content, options)
+
+
+def _counted_from_zero(d: Diagram) -> Diagram:
+    """The diagram in which indices that are known and negative, which count from the end, count from zero."""
+    values = [box.params["value"].value for box in d.graph.table if box.op == "constant" and "impl" not in box.params]
+    negative = any(np.asarray(v).dtype.kind == "i" and (np.asarray(v) < 0).any() for v in values)
+    return simplify(d, rules=[RULES["constants"]]) if negative else d
 
 
 def _closed(d: Diagram | Para, close: Collection[str]) -> frozenset[str]:

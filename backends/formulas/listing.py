@@ -25,6 +25,7 @@ from .arrays import gradient
 from .names import Variable, escaped
 from .result import Content, Symbolic
 from .terms.entries import of
+from .terms.labels import FLAGS
 from .walk import Step, course
 
 __all__ = ["Listing"]
@@ -34,6 +35,7 @@ INFIX |= {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 SHORT = {"reduce_sum": "sum", "reduce_max": "max", "reduce_min": "min", "reduce_prod": "prod", "logistic": "sigmoid"}
 SHORT |= {"broadcast_in_dim": "broadcast", "convert_element_type": "convert", "select_n": "select"}
 SHOWN = ("axes", "axis", "dimension", "shape", "new_sizes", "permutation", "y", "new_dtype", "start_indices")
+SHOWN += ("padding_config",)
 
 
 class Listing(Content):
@@ -154,7 +156,8 @@ def _call(box: Box, arguments: Sequence[str]) -> tuple[str, str, list[str]]:
         if subscripts in PLAIN:
             return "infix", "@", list(arguments)
         return "call", "einsum", [f"'{subscripts}'", *arguments]
-    extra = [f"{k}={v}" for k, v in box.params.items() if k in SHOWN and not isinstance(v, (Body, Constant, Rule))]
+    plain = {k: v for k, v in box.params.items() if not isinstance(v, (Body, Constant, Rule))}
+    extra = [f"{k}={v}" for k, v in plain.items() if k in SHOWN or (k in FLAGS and v is True)]
     return "call", SHORT.get(box.op, box.name), [*arguments, *extra]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any
 
 from sympy import IndexedBase, MatrixSymbol, Ne, S, Symbol
@@ -96,14 +97,16 @@ def identifier(path: str) -> str:
 
 
 def variables(d: Any, names: Sequence[str] | None) -> list[Variable]:
-    """The inputs of a diagram or a model: data, then parameters by path.
+    """The inputs of a diagram or a model: data, then parameters by path; data are not called as a parameter is.
 
-    Raises `InputError` when the number of names is wrong, or two are equal.
+    Raises `InputError` when the number of names is wrong, or two are equal, or one is the path of a parameter.
     """
     paths = list(d.paths) if isinstance(d, Para) else []
     dom = (d.arrow if isinstance(d, Para) else d).dom
     n = len(dom) - len(paths)
-    given = [f"x_{i}" if i else "x" for i in range(n)] if names is None else [str(s) for s in names]
+    own = {identifier(p) for p in paths}
+    free = (s for s in (f"x_{i}" if i else "x" for i in count()) if s not in own)
+    given = list(islice(free, n)) if names is None else [str(s) for s in names]
     if len(given) not in (n, len(dom)):
         more = f" (or {len(dom)}, with the parameters)" if paths else ""
         raise InputError(f"{len(given)} names for the {n} inputs{more} {d.dom}: give one name for each")
@@ -111,6 +114,9 @@ def variables(d: Any, names: Sequence[str] | None) -> list[Variable]:
     words = [identifier(s) for s in given]
     if names is not None and len(set(words[: len(names)])) < len(names):
         raise InputError(f"the names {', '.join(given)} are not all different: each input has a name of its own")
+    if len(set(given)) < len(given):
+        twice = next(s for s in given if given.count(s) > 1)
+        raise InputError(f"{twice} is the path of a parameter: give the data another name")
     fresh = Names()
     made = [fresh.fresh(w) for w in words]
     return [Variable(m, s, w) for m, s, w in zip(made, given, dom.inside, strict=True)]

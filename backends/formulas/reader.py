@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sympy import ImmutableDenseMatrix, Indexed, IndexedBase, MatrixSymbol, Ne, S, expand_mul
+from sympy import ImmutableDenseMatrix, Indexed, IndexedBase, Integer, MatrixSymbol, Ne, S, expand_mul, sympify
 
 from ...diagrams.box import Box
 from ...diagrams.types import wire as wire_of
@@ -24,6 +24,7 @@ from .indexing import INDEXING
 from .names import Names, Variable, identifier
 from .readings import READINGS
 from .terms.entries import FREE, ArrayCall, At, Fold, Operation, ScalarCall, base_name, bound, level, positive, size
+from .terms.labels import Labels
 from .terms.matrices import NotMatrices, matrix_call, matrix_of
 from .walk import VIEWS, Course, Step
 
@@ -35,7 +36,6 @@ SHORT = 24  # and the one up to which one that is read once goes back to where i
 SHOWN = 12  # entries of a constant that are written out
 RULES = {**READINGS, **INDEXING}
 PLACED = frozenset(("reshape", "gather", "dynamic_slice", "rev"))  # what reads at computed places
-AXES = ("axis", "axes", "dimension")
 NUMBER = re.compile(r"_\d+$")
 
 
@@ -89,7 +89,10 @@ def meaning(entry: Any, named: Mapping[str, Definition]) -> Any:
         found, indices = named.get(base_name(entry)), entry.indices
     else:
         found, indices = named.get(entry.name) if entry.is_Symbol else None, ()
-    return None if found is None else found.body.xreplace(dict(zip(FREE, indices, strict=False)))
+    if found is None:
+        return None
+    # indices that are bound around the entry stay apart from those that are bound in what it stands for
+    return _lifted(found.body, level(*indices)).xreplace(dict(zip(FREE, indices, strict=False)))
 
 
 def _names(body: Any) -> list[str]:
@@ -153,6 +156,8 @@ class _Reader:
         self.names = Names(v.name for v in inputs)
         self.definitions: list[Definition] = []
         self.named: dict[str, Definition] = {}
+        self.defined: dict[Any, str] = {}
+        self.labels = Labels((s.box for s in course.steps if _is_called(s.box)), self.names)
         self.env: dict[int, Any] = {i: v.entry for i, v in enumerate(inputs)}
         self.atom: dict[int, Variable] = dict(enumerate(inputs))
         self.origin: dict[int, str] = {i: v.path for i, v in enumerate(inputs)}
@@ -185,6 +190,7 @@ class _Reader:
 
     def _settled(self, step: Step, w: int, body: Any) -> Any:
         """The formula, or its name if it deserves one."""
+        body = sympify(body)
         wire = step.box.cod.inside[w - step.writes.start]
         uses = self.course.uses[w]
         if wire.kind == "Key" or step.box.op in VIEWS or not body.args or uses == 0:
@@ -195,16 +201,18 @@ class _Reader:
         return self._define(w, wire, body)
 
     def _define(self, w: int, wire: Any, body: Any) -> Any:
-        path = self.origin[w]
-        name = self.names.fresh(identifier(NUMBER.sub("", path.rsplit("/", 1)[-1])), start=1)
         axes = tuple(a for a, n in enumerate(wire.shape) if n != 1)
         small = wire_of(tuple(wire.shape[a] for a in axes), wire.dtype)
-        variable = Variable(name, path, small, wire.kind == "R" and positive(body), axes)
-        definition = Definition(variable, body.xreplace({FREE[a]: FREE[i] for i, a in enumerate(axes) if i != a}))
-        self.definitions.append(definition)
-        self.named[name] = definition
-        self.atom[w] = variable
-        return variable.entry
+        formula = body.xreplace({FREE[a]: FREE[i] for i, a in enumerate(axes) if i != a})
+        name = self.defined.get((formula, small))
+        if name is None:
+            path = self.origin[w]
+            name = self.names.fresh(identifier(NUMBER.sub("", path.rsplit("/", 1)[-1])), start=1)
+            variable = Variable(name, path, small, wire.kind == "R" and positive(body), axes)
+            self.definitions.append(Definition(variable, formula))
+            self.named[name], self.defined[formula, small] = self.definitions[-1], name
+        self.atom[w] = replace(self.named[name].variable, axes=axes)
+        return self.atom[w].entry
 
     # -- boxes without a formula --------------------------------------------------------------------
 
@@ -218,7 +226,7 @@ class _Reader:
         arguments = [self._whole(w, wire, b) for w, wire, b in zip(step.reads, box.dom.inside, bodies, strict=True)]
         made = []
         for k, wire in enumerate(box.cod.inside):
-            operation = Operation(box, k, _label(box))
+            operation = Operation(box, k, self.labels(box))
             made.append(entry_of_call(operation, arguments, wire))
         return made
 
@@ -247,19 +255,21 @@ def entry_of_call(operation: Operation, arguments: Sequence[Any], wire: Any) -> 
     return Ne(made, 0) if wire.kind == "B" else made
 
 
-def _label(box: Box) -> str:
-    """The name of a box, with the axis that it works along."""
-    flat = all(len(w.shape) < 2 for w in box.dom.inside)
-    shown = [] if flat else [f"{k}={v}" for k, v in box.params.items() if k in AXES and v is not None]
-    return box.name + (f"[{', '.join(shown)}]" if shown else "")
+def _is_called(box: Box) -> bool:
+    """Whether this is one of the boxes that never have a formula of their own; of constants, the long ones."""
+    if box.op == "constant":
+        return RULES["constant"](box, None) is None and ("impl" in box.params or _constant(box) is None)
+    return box.op not in RULES
 
 
 def _constant(box: Box) -> Any:
     """An array of a few numbers, written out."""
     value = np.asarray(box.params["value"].value)
-    if not 0 < value.size <= SHOWN or value.ndim > 2 or value.dtype.kind == "b":
+    if not 0 < value.size <= SHOWN or value.ndim > 2:
         return None
-    numbers = [number(x, str(value.dtype)) for x in value.flat]
+    truth = value.dtype.kind == "b"
+    numbers = [Integer(bool(x)) if truth else number(x, str(value.dtype)) for x in value.flat]
     shape = value.shape if value.ndim == 2 else (value.shape[0], 1)
     where = [S.Zero if n == 1 else FREE[a] for a, n in enumerate(value.shape)]
-    return At(ImmutableDenseMatrix(*shape, numbers), *where)
+    made = At(ImmutableDenseMatrix(*shape, numbers), *where)
+    return Ne(made, 0) if truth else made

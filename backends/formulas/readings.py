@@ -14,14 +14,14 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from sympy import Eq, KroneckerDelta, Ne, S
+from sympy import Eq, Indexed, KroneckerDelta, Ne, S, sympify
 from sympy.core.function import AppliedUndef
 
 from ...diagrams.box import Box
 from ..entrywise.numbers import number
 from ..entrywise.scalars import SCALARS
 from .algebra import Known, added, exponential, logarithm, multiplied, summed
-from .terms.entries import FREE, Fold, bound, level, sigmoid
+from .terms.entries import FREE, At, Fold, bound, level, of, sigmoid
 
 __all__ = ["READINGS", "entrywise"]
 
@@ -104,7 +104,7 @@ def _converted(box: Box, known: Known, x: Any) -> Any:
     source, target = box.dom.inside[0].kind, box.cod.inside[0].kind
     if source == "B" and target in "RZ" and isinstance(x, Eq) and all(a.is_integer for a in x.args):
         return KroneckerDelta(*x.args)
-    if source == "B" and target in "RZ" and isinstance(x, Ne) and x.args[1] == 0 and x.args[0].is_Indexed:
+    if source == "B" and target in "RZ" and isinstance(x, Ne) and x.args[1] == 0 and of(x.args[0], Indexed, At):
         return x.args[0]  # a wire of booleans carries zeros and ones
     return SCALARS["convert_element_type"](box, x)
 
@@ -165,7 +165,7 @@ def _slice(box: Box) -> dict[Any, Any]:
     p, shape = box.params, box.cod.inside[0].shape
     strides = p["strides"] or (1,) * len(shape)
     places = zip(p["start_indices"], strides, shape, strict=True)
-    return {FREE[a]: s + by * (FREE[a] if n != 1 else 0) for a, (s, by, n) in enumerate(places)}
+    return {FREE[a]: sympify(s) + by * (FREE[a] if n != 1 else 0) for a, (s, by, n) in enumerate(places)}
 
 
 def _reshape(box: Box, known: Known, x: Any) -> Any:
@@ -197,7 +197,7 @@ def _split(box: Box, known: Known, x: Any) -> Bodies:
     axis, start, found = box.params["axis"], 0, []
     for w in box.cod.inside:
         n = w.shape[axis]
-        found.append(x.xreplace({FREE[axis]: start + (FREE[axis] if n != 1 else 0)}))
+        found.append(x.xreplace({FREE[axis]: sympify(start) + (FREE[axis] if n != 1 else 0)}))
         start += n
     return found
 

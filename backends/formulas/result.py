@@ -132,7 +132,7 @@ class Symbolic:
 
         found: dict[str, Symbolic] = {}
         for e in [e for _, e in self._where] + list(self.exprs):
-            for operation in e.atoms(Operation) if isinstance(e, Basic) else ():
+            for operation in sorted(e.atoms(Operation), key=lambda o: o.label) if isinstance(e, Basic) else ():
                 for label, body in operation.box.bodies.items():
                     name = f"{operation.label}/{label}".strip("/")
                     if name not in found:
@@ -257,8 +257,10 @@ class Symbolic:
     def subs(self, values: Mapping[Any, Any]) -> Symbolic:
         """The formulas with values in the places of inputs: numbers, arrays, or formulas of sympy.
 
-        Raises `PathError` for what is no input, `InputError` for an array of another shape.
+        Raises `PathError` for what is no input, `InputError` for no dict or an array of another shape.
         """
+        if not isinstance(values, Mapping):
+            raise InputError(f"subs takes a dict from names or symbols to values, such as {{'x': 1.0}}, not {values!r}")
         given = {self.variable(k): v for k, v in values.items()}
         return self.replace(content=self.content.subs(given), given={**self.given, **given}) if given else self
 
@@ -272,11 +274,16 @@ class Symbolic:
         run = self.flat()
         if not isinstance(self.diagram, Para):
             return run
-        paths = set(self.diagram.paths)
-        weights = [v.path for v in self.inputs if v.path in paths]
+        named = zip(self.arguments[len(self.diagram.dom) :], self.diagram.paths, strict=True)
+        weights = [path for v, path in named if v not in self.given]
         n = len(self.inputs) - len(weights)
 
-        def with_params(params: Any, *xs: Any) -> Any:
+        def with_params(params: Any = None, *xs: Any) -> Any:
+            if not isinstance(params, Mapping):
+                raise InputError(
+                    f"the formulas of a model take its nested dict of parameters first, and then {n} arrays; the "
+                    f"function of arrays alone, {', '.join(v.path for v in self.inputs)}, is .flat()"
+                )
             there = {"/".join(k): v for k, v in leaves(params)}
             missing = [p for p in weights if p not in there]
             if missing or len(xs) != n:
@@ -308,10 +315,12 @@ class Symbolic:
         """Another diagram of the same inputs, and further data with these names, read in the same way."""
         from .levels import reading
 
-        paths = set(self.diagram.paths) if isinstance(self.diagram, Para) else set()
+        paths = list(self.diagram.paths) if isinstance(self.diagram, Para) else []
         taken = Names(v.name for v in self.arguments)
-        data = [v.path for v in self.arguments if v.path not in paths]
-        made = reading(d, self.level, variables(d, [*data, *map(taken.fresh, names)]), self.options)
+        given = [v.path for v in self.arguments]
+        n = len(given) - len(paths)
+        renamed = given[n:] if given[n:] != paths else []
+        made = reading(d, self.level, variables(d, [*given[:n], *map(taken.fresh, names), *renamed]), self.options)
         return made.subs({v.path: x for v, x in self.given.items()})
 
     def replace(self, **changes: Any) -> Symbolic:

@@ -82,13 +82,25 @@ class EntryFormulas(Content):
             made = np.empty((*np.shape(a), *shape), dtype=object)
             for i in np.ndindex(*np.shape(a)):
                 for j in np.ndindex(*shape):
-                    made[(*i, *j)] = sympy.diff(np.asarray(a, dtype=object)[i], _symbol(variable, j))
+                    made[(*i, *j)] = _derivative(np.asarray(a, dtype=object)[i], _symbol(variable, j))
             arrays.append(made)
         cod = [wire((*w.shape, *shape), w.dtype) for w in self.cod]
         content = EntryFormulas(self.d, self.inputs, self.options, arrays, cod)
         if symbolic.given:
             content = content.subs(symbolic.given)
         return symbolic.replace(content=content, cod=tuple(cod))
+
+
+def _derivative(e: Any, symbol: Any) -> Any:
+    """sympy's derivative, where steps are constant almost everywhere."""
+    remainders = {m: m.args[0] - m.args[1] * sympy.floor(m.args[0] / m.args[1]) for m in e.atoms(sympy.Mod)}
+    made = sympy.diff(e.xreplace(remainders), symbol)
+    return made.xreplace({s: sympy.S.Zero for s in made.atoms(sympy.Subs, sympy.Derivative) if _is_slope_of_steps(s)})
+
+
+def _is_slope_of_steps(e: Any) -> bool:
+    inner = e.args[0] if isinstance(e, sympy.Subs) else e
+    return isinstance(inner, sympy.Derivative) and isinstance(inner.expr, (sympy.floor, sympy.ceiling))
 
 
 def _symbol(v: Variable, place: tuple[int, ...]) -> Any:

@@ -58,11 +58,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Domain:
-    """The symbols, those of them that move, and the expressions that must be real and finite."""
+    """The symbols, those of them that move, the expressions that must be real and finite, and if a wire is complex."""
 
     symbols: tuple[Any, ...]
     moving: frozenset[Any]
     inside: tuple[Any, ...]
+    complex: bool = False
 
     def points(self, seed: int, tries: int) -> Iterator[tuple[Point, dict[Any, Any]]]:
         """Points of the domain, each with the values that are known there."""
@@ -161,7 +162,7 @@ def _decide(i: int, pair: Pair, domain: Domain, seed: int) -> Decision:
     reason, parts = "", nodes(difference)
     for deltas in (False, True):
         try:
-            failed = _first_failure(difference, deltas)
+            failed = _first_failure(difference, deltas, domain.complex)
         except (NoNormalForm, TooLarge, TooManyCases) as error:
             reason = _told(error)
             continue
@@ -178,9 +179,9 @@ def _decide(i: int, pair: Pair, domain: Domain, seed: int) -> Decision:
     return Decision("undecided", reason, at=i)
 
 
-def _first_failure(difference: Any, deltas: bool) -> Case | None:
+def _first_failure(difference: Any, deltas: bool, complex: bool) -> Case | None:
     """The first case in which the difference is not seen to be zero."""
-    form = Normal()
+    form = Normal(complex or any(e is sympy.I or isinstance(e, sympy.conjugate) for e in nodes(difference)))
     return next((case for case in leaves(difference, form, deltas) if not form.is_zero(case.expr)), None)
 
 

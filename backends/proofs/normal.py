@@ -20,14 +20,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from fractions import Fraction
+from functools import lru_cache
 from math import gcd
 from typing import Any
 
+import mpmath
 import sympy
 from sympy import Add, Expr, KroneckerDelta, Mul, Rational
 from sympy.core.function import AppliedUndef
 
+from .calculus import STEPS
+from .dags import nodes, symbols_in
 from .kernels import KERNELS, meijer
+from .points import DIGITS, Outside, evaluate, points
 from .polynomials import (
     Poly,
     add,
@@ -48,10 +53,14 @@ FINE = 12  # exponents of exp are counted in twelfths of the first one that is m
 
 
 class Normal(Quotients):
-    """Normal forms of expressions: kernels are generators, made as they are met."""
+    """Normal forms of expressions: kernels are generators, made as they are met.
 
-    def __init__(self) -> None:
+    With `complex` functions of real numbers may have complex values, and those with a cut are refused on it.
+    """
+
+    def __init__(self, complex: bool = False) -> None:
         super().__init__()
+        self.complex = complex
         self._known: dict[Any, Poly] = {}
 
     # --- from expressions ---
@@ -87,13 +96,26 @@ class Normal(Quotients):
 
     # --- kernels ---
 
-    def free(self, name: Hashable, positive: bool = False, real: bool = True) -> Poly:
+    def free(self, name: Hashable, positive: bool = False, real: bool = True, jumps: bool | None = None) -> Poly:
         """A generator of its own."""
-        return generator(self.new(("free", name), Generator("free", name, positive=positive, real=real)))
+        jumps = _jumps(name) if jumps is None else jumps
+        made = Generator("free", name, positive=positive, real=real, jumps=jumps)
+        return generator(self.new(("free", name), made))
 
     def function(self, name: str, *arguments: Poly) -> Poly:
         """A function that nothing more is known of, at these arguments."""
-        return self.free((name, *map(key, arguments)), real=all(map(self.real, arguments)))
+        if name in CUT:
+            for p in arguments:
+                self._off_cut(p)
+        jumps = name in PIECES or any(map(self.jumps, arguments))
+        return self.free((name, *map(key, arguments)), real=all(map(self.real, arguments)), jumps=jumps)
+
+    def _off_cut(self, p: Poly) -> None:
+        """Refuses, among complex numbers, a root or a logarithm of what may be real and negative."""
+        if not self.complex or self.positive(p):
+            return
+        if self.jumps(p) or self.real(p) or not _not_real(self.expression(p)):
+            raise NoNormalForm(f"a function with a cut where {self.expression(p)} may be negative, of complex numbers")
 
     def exp(self, p: Poly) -> Poly:
         """The product of exp(c m) over the terms."""
@@ -106,12 +128,18 @@ class Normal(Quotients):
         alone = self._log_alone(m)
         if alone is not None and c.denominator <= FINE:
             return self.to_the(self.root(alone, c.denominator), c.numerator)
-        real = self.real({m: 1})
-        made = Generator("exp", m, abs(c) / FINE, positive=real, real=real)
+        jumps = self.jumps({m: 1})
+        real = self.real({m: 1}) and not (jumps and self._has_log(m))
+        made = Generator("exp", m, abs(c) / FINE, positive=real, real=real, jumps=jumps)
         g = self.new(("exp", m), made)
         if (c / self.generators[g].n).denominator > 1:
             g = self.new(("exp", m, abs(c)), made)
         return generator(g, int(c / self.generators[g].n))
+
+    def _has_log(self, m: int) -> bool:
+        """Whether there is a logarithm of what may be negative, of which whole powers are real."""
+        logs = (g.of for g in (self.generators[g] for g, _ in exponents(m)) if g.kind == "free")
+        return any(isinstance(of, tuple) and of[0] == "log" and not self.positive(dict(of[1])) for of in logs)
 
     def _log_alone(self, m: int) -> Poly | None:
         """The argument, if a monomial is one logarithm."""
@@ -125,6 +153,7 @@ class Normal(Quotients):
         """The logarithm, with positive factors taken apart."""
         if not p:
             raise NoNormalForm("the logarithm of zero")
+        self._off_cut(p)
         c, m = content(p)
         rest = scale(shifted(p, -m), 1 / abs(c))
         made = [self._log_of_number(abs(c))]
@@ -173,6 +202,8 @@ class Normal(Quotients):
         """The n-th root, with numbers and positive factors taken apart."""
         if n == 1 or not p:
             return p
+        if set(p) != {0}:
+            self._off_cut(p)
         c, m = content(p)
         made = [self._root_of_number(abs(c), n)]
         inside = 0
@@ -198,7 +229,12 @@ class Normal(Quotients):
             if c == 1 and len(parts) == 1 and parts[0][1] == 1 and self.generators[parts[0][0]].kind == "inverse":
                 return self.to_the(self.root(self.generators[parts[0][0]].of, n), -1)
         real = self.real(p) and (set(p) != {0} or self.positive(p))
-        return generator(self.new(("root", n, key(p)), Generator("root", p, n, positive=real, real=real)))
+        jumps = self.jumps(p) or not (set(p) == {0} or self._connected(p))
+        return generator(self.new(("root", n, key(p)), Generator("root", p, n, positive=real, real=real, jumps=jumps)))
+
+    def _connected(self, p: Poly) -> bool:
+        """Whether p is positive off a set that does not cut its domain into pieces: its terms have no common factor."""
+        return self.positive(p) and (len(p) > 1 and content(p)[1] == 0)
 
     def _root_of_number(self, c: Fraction, n: int) -> Poly:
         made = constant(1)
@@ -277,4 +313,27 @@ class Normal(Quotients):
 
 
 SPELLED = {f.__name__: f for f in KERNELS if isinstance(f, type)} | {"log": sympy.log}
+CUT = frozenset("asin acos acosh atanh loggamma polygamma".split())
+# not analytic, or inverse functions, for which an identity may hold on a part of the domain alone
+PIECES = frozenset("floor ceiling Mod asin acos atan atan2 acosh".split())
 POSITIVE = frozenset({sympy.pi, sympy.E, sympy.EulerGamma})
+
+
+def _jumps(name: Any) -> bool:
+    """Whether a generator jumps: a whole number, KroneckerDelta, or a function with such an argument."""
+    if isinstance(name, tuple):
+        return name[0] == "delta"
+    return any((e.is_integer and not e.is_Integer) or isinstance(e, STEPS) for e in nodes(name))
+
+
+@lru_cache(maxsize=4096)
+def _not_real(expr: Any) -> bool:
+    """Whether the imaginary part is seen not to be zero at some point."""
+    with mpmath.workdps(DIGITS):
+        for point in points(sorted(symbols_in(expr), key=str), 0, 60):
+            try:
+                if abs(mpmath.im(evaluate(expr, point))) > mpmath.mpf(10) ** (-DIGITS // 2):
+                    return True
+            except Outside:
+                continue
+    return False

@@ -7,8 +7,9 @@ former sympy takes the derivative, and what the latter says must be equal to it,
     forward   A ⊗ A' -> B ⊗ B'       f_k  and  Σ_j ∂f_k/∂x_j t_j
 
 A proof is about functions of real (or complex) numbers, without rounding, on the domain where they are real and finite;
-where there are cases (max, abs, sorting) it is one almost everywhere, off the borders of cases. What cannot be decided
-is told with the reason, and is never called proved on the strength of numbers.
+where there are cases (max, abs, sorting) it is one almost everywhere, off the borders of cases. Whole numbers are those
+of mathematics: indices are in range and nothing overflows. What cannot be decided is told with the reason, and is never
+called proved on the strength of numbers; these only speak against proofs (`floats`).
 
 >>> from paralens.backends.proofs import prove
 >>> bool(prove(from_jax(jnp.tanh, R(2))))
@@ -19,7 +20,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import ml_dtypes
@@ -34,6 +34,7 @@ from ..entrywise.arrays import Entries, numbers_of, symbols_of
 from ..entrywise.meaning import entries_of
 from .calculus import Variable, gradient, has_borders, tangent
 from .deciding import Decision, Domain, Pair, decide, unknown
+from .floats import Computed, array_of, entry_at
 
 __all__ = ["Counterexample", "Proof", "prove"]
 
@@ -56,10 +57,7 @@ class Counterexample:
 
     def arrays(self) -> list[Any]:
         """The inputs as arrays of the dtypes of the wires, for `to_jax` of the derivative."""
-        return [
-            np.array([_plain(v) for v in a.flat]).reshape(a.shape).astype(getattr(ml_dtypes, w.dtype, w.dtype))
-            for a, w in zip(self.inputs, self.wires, strict=True)
-        ]
+        return [array_of(w, a.reshape(-1).tolist()) for a, w in zip(self.inputs, self.wires, strict=True)]
 
     def __str__(self) -> str:
         at = f"{self.wire}[{','.join(map(str, self.index))}]" if self.index else self.wire
@@ -73,6 +71,7 @@ class Proof:
 
     `verdict` is "proved", "refuted" or "undecided"; `mode` the derivative that the verdict is about; `entries` how many
     entries were compared. With `almost_everywhere` the equality leaves out the borders between cases.
+    With `whole_numbers` some inputs are such, and it is for indices in range and without overflow.
     """
 
     verdict: str
@@ -81,6 +80,7 @@ class Proof:
     entries: int = 0
     almost_everywhere: bool = False
     counterexample: Counterexample | None = None
+    whole_numbers: bool = False
 
     def __bool__(self) -> bool:
         return self.verdict == "proved"
@@ -88,7 +88,8 @@ class Proof:
     def __str__(self) -> str:
         if self.verdict == "proved":
             where = " almost everywhere" if self.almost_everywhere else ""
-            return f"proved{where}: {self.mode}, {self.entries} entries"
+            given = ", for indices in range and without overflow" if self.whole_numbers else ""
+            return f"proved{where}{given}: {self.mode}, {self.entries} entries"
         told = self.reason if self.counterexample is None else str(self.counterexample)
         return f"{self.verdict}: {self.mode}, {told}"
 
@@ -122,7 +123,8 @@ def prove(
     if worst.verdict != "proved":
         return worst
     mode = " and ".join(p.mode for p in found)
-    return Proof("proved", mode, "", sum(p.entries for p in found), any(p.almost_everywhere for p in found))
+    entries, borders = sum(p.entries for p in found), any(p.almost_everywhere for p in found)
+    return Proof("proved", mode, "", entries, borders, whole_numbers=any(p.whole_numbers for p in found))
 
 
 def _names(d: Diagram | Para) -> tuple[str, ...]:
@@ -167,12 +169,10 @@ class _Comparison:
         extra = cotangent(d.cod if mode == "reverse" else d.dom)
         letters = {"reverse": "g", "forward": "t"}
         more = [letters[mode] if len(extra) == 1 else f"{letters[mode]}{i}" for i in range(len(extra))]
-        self.names = (*names, *more)
-        self.xs = [
-            numbers_of(known[i], w.dtype) if i in known else symbols_of(w, name, split=True)
-            for i, (w, name) in enumerate(zip(self.wires, names, strict=True))
-        ]
-        self.ts = [symbols_of(w, name, split=True) for w, name in zip(extra.inside, more, strict=True)]
+        self.names, symbols = _symbols((*self.wires, *extra.inside), (*names, *more))
+        n = len(self.wires)
+        self.xs = [numbers_of(known[i], w.dtype) if i in known else symbols[i] for i, w in enumerate(self.wires)]
+        self.ts = symbols[n:]
         self.ys = entries_of(d, self.xs)
 
     def proof(self, seed: int) -> Proof:
@@ -183,10 +183,16 @@ class _Comparison:
         symbols = sorted({s for a in (*self.xs, *self.ts) for e in a.flat for s in e.free_symbols}, key=str)
         inside = tuple(e for y in self._flowing() for e in y.flat)
         places = [p for p, _ in pairs]
-        decision = decide([p for _, p in pairs], Domain(tuple(symbols), self._moving(), inside), seed)
+        wires = (*self.claim.dom.inside, *self.d.cod.inside)
+        domain = Domain(tuple(symbols), self._moving(), inside, any(w.kind == "C" for w in wires))
+        decision = decide([p for _, p in pairs], domain, seed)
+        if decision.verdict == "proved":
+            computed = Computed(self.d, self.claim, (*self.xs, *self.ts), self.ys, [p for _, p in pairs])
+            decision = computed.objection(domain, seed) or decision
         if decision.verdict == "proved":
             every = [*inside, *(e for _, p in pairs for e in (p.claimed, p.true))]
-            return Proof("proved", self.mode, "", len(pairs), has_borders(every))
+            whole = any(s.is_integer for s in symbols)
+            return Proof("proved", self.mode, "", len(pairs), has_borders(every), whole_numbers=whole)
         wire, index = places[decision.at]
         if decision.verdict == "undecided":
             at = f"{wire}[{','.join(map(str, index))}]" if index else wire
@@ -231,9 +237,26 @@ class _Comparison:
 
     def _counterexample(self, decision: Decision, wire: str, index: tuple[int, ...]) -> Counterexample:
         point = decision.point or {}
-        inputs = tuple(_like_array(a, [_at(e, point) for e in a.flat]) for a in (*self.xs, *self.ts))
+        inputs = tuple(_like_array(a, [entry_at(e, point) for e in a.flat]) for a in (*self.xs, *self.ts))
         claimed, true = (complex(v) for v in decision.values)
         return Counterexample(self.claim.dom.inside, self.names, inputs, wire, index, claimed, true)
+
+
+def _symbols(wires: Sequence[Wire], names: Sequence[str]) -> tuple[tuple[str, ...], list[Entries]]:
+    """The symbols of wires, all different, under their names; one that would give a symbol twice gets primes."""
+    if len(names) != len(wires):
+        raise InputError(f"there are {len(wires)} inputs with those of the derivative, and {len(names)} names")
+    taken: set[str] = set()
+    told, made = [], []
+    for w, name in zip(wires, names, strict=True):
+        symbols = symbols_of(w, name, split=True)
+        while (labels := {name, *(str(s) for e in symbols.flat for s in e.free_symbols)}) & taken:
+            name += "'"
+            symbols = symbols_of(w, name, split=True)
+        taken |= labels
+        told.append(name)
+        made.append(symbols)
+    return tuple(told), made
 
 
 def _variable(e: Any) -> Variable:
@@ -262,20 +285,6 @@ def _rounding(w: Wire) -> float:
         return 0.0
     part = {"complex64": "float32", "complex128": "float64"}.get(w.dtype, w.dtype)
     return float(ml_dtypes.finfo(part).eps)
-
-
-def _at(e: Any, point: Mapping[Any, Any]) -> Any:
-    """The value of an input's entry at a point: a fraction, a whole number, a truth value or a complex number."""
-    if e.is_Symbol:
-        return point[e]
-    if e.free_symbols:
-        re, im = sorted(e.free_symbols, key=lambda s: str(s).startswith("im("))
-        return complex(point[re], point[im])
-    return bool(e) if e.is_Boolean else Fraction(int(e.p), int(e.q)) if e.is_Rational else float(e)
-
-
-def _plain(v: Any) -> Any:
-    return float(v) if isinstance(v, Fraction) else v
 
 
 def _shown(a: Entries) -> str:

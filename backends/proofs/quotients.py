@@ -40,7 +40,8 @@ class NoNormalForm(Exception):
 class Generator:
     """A generator: its kind ("free", "exp", "inverse" or "root"), what it is made of, and a number.
 
-    It may be known to be real, and to be positive almost everywhere.
+    It may be known to be real, and to be positive almost everywhere. One that `jumps` is not analytic on all of the
+    domain, as that may fall into pieces: something made of it may be zero on a piece, and not on another.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Generator:
     n: Any = 0
     positive: bool = False
     real: bool = True
+    jumps: bool = False
 
 
 class Quotients:
@@ -118,7 +120,7 @@ class Quotients:
             return outside
         if self.zero(rest):
             raise NoNormalForm("a division by zero")
-        made = Generator("inverse", rest, positive=self.positive(rest), real=self.real(rest))
+        made = Generator("inverse", rest, positive=self.positive(rest), real=self.real(rest), jumps=self.jumps(rest))
         g = self.new(("inverse", key(rest)), made)
         return self.times(outside, generator(g))
 
@@ -128,13 +130,23 @@ class Quotients:
         """Whether every generator in p is real."""
         return all(self.generators[g].real for m in p for g, _ in exponents(m))
 
-    def positive(self, p: Poly) -> bool:
-        """Whether every term is positive, almost everywhere: even powers of real generators are."""
-        return bool(p) and all(c > 0 and all(self._positive(g, e) for g, e in exponents(m)) for m, c in p.items())
+    def jumps(self, p: Poly) -> bool:
+        """Whether p may be zero on a set of positive measure without being zero."""
+        return any(self.generators[g].jumps for m in p for g, _ in exponents(m))
 
-    def _positive(self, g: int, e: int) -> bool:
-        made = self.generators[g]
-        return made.positive or (e % 2 == 0 and made.real)
+    def positive(self, p: Poly) -> bool:
+        """Whether every term is positive, almost everywhere, or some are and no other is negative."""
+        terms = [(self._sign(m), c) for m, c in p.items()]
+        return all(c > 0 and sign >= 0 for sign, c in terms) and any(sign > 0 for sign, _ in terms)
+
+    def _sign(self, m: int) -> int:
+        """1 for a positive monomial, 0 for one that is not negative, -1 for any other: even powers are positive."""
+        found = 1
+        for g, e in exponents(m):
+            made = self.generators[g]
+            if not made.positive:
+                found = min(found, -1 if e % 2 or not made.real else 0 if made.jumps else 1)
+        return found
 
     # --- zero ---
 

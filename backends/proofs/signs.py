@@ -2,7 +2,8 @@
 
 A difference is a number times primitive polynomials, and its sign the product of theirs. Of a primitive polynomial that
 is not zero everywhere, and is analytic, two signs are considered, as it is zero almost nowhere; that it is not zero
-everywhere is seen at a point. Whole numbers have three signs.
+everywhere is seen at a point. Whole numbers have three signs, and so has what jumps: floor, functions of whole numbers,
+and inverse functions and roots, which are analytic only on each piece of their domain.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Question(Exception):
 
 @dataclass(frozen=True)
 class Factor:
-    """A primitive polynomial, and whether its values are whole numbers."""
+    """A primitive polynomial, and whether it may be zero on a set of positive measure, as whole numbers are."""
 
     name: Any
     poly: Poly
@@ -101,6 +102,7 @@ class Factors:
     def _primitive(self, p: Poly, whole: bool) -> tuple[Factor, ...]:
         if self.form.positive(p):
             return ()
+        whole = whole or self.form.jumps(p)
         if not whole and not _not_zero(self.form.expression(p)):
             raise NoNormalForm(f"whether {self.form.expression(p)} is zero")
         return (Factor(key(p), p, whole),)

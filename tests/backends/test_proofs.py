@@ -172,6 +172,80 @@ def test_a_wrong_rule_of_a_box_is_refuted():
     assert found.verdict == "refuted" and found.counterexample.claimed == 1.5 * found.counterexample.true
 
 
+# --- what is not proved though it looks right ---
+
+
+def test_symbols_are_different_whatever_the_names_are():
+    def f(x, w):
+        return x * w
+
+    model = Para(from_jax(f, R(), R()), {"g": Param(R())})
+    assert prove(model)
+    wrong = from_jax(lambda x, w, g: (g * g, g * x), R(), R(), R())
+    found = prove(model, wrong)
+    assert found.verdict == "refuted" and found.counterexample.names == ("x", "g", "g'")
+    assert prove(Para(from_jax(f, R(), R()), {"x": Param(R())}))
+    assert prove(from_jax(f, R(2), R()), names=("x", "x_0"))
+    with pytest.raises(InputError, match="names"):
+        prove(from_jax(f, R(), R()), names=("x",))
+
+
+UNDEFINED = {
+    "roots": lambda x, g: 2 * g * jnp.sqrt(x) * jnp.sqrt(x),
+    "a logarithm undone": lambda x, g: 2 * g * jnp.exp(jnp.log(x)),
+    "a power undone": lambda x, g: 2 * g * (x**0.5) ** 2,
+    "a logarithm cancelled": lambda x, g: 2 * g * x + g * (jnp.log(x) - jnp.log(x)),
+}
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_a_claim_that_is_not_defined_where_the_derivative_is_is_refuted(name):
+    claim = from_jax(UNDEFINED[name], R(), R())
+    found = prove(from_jax(lambda x: x * x, R()), claim)
+    assert found.verdict == "refuted" and np.isnan(found.counterexample.claimed.real)
+    assert np.isnan(to_jax(claim)(*found.counterexample.arrays()))
+
+
+def test_not_a_number_from_the_branch_that_is_not_taken_is_refuted():
+    assert prove(from_jax(lambda x: jnp.where(x > 0, jnp.sqrt(x), 0.0), R())).verdict == "refuted"
+    assert prove(from_jax(lambda x: jnp.where(x > 0, jnp.sqrt(jnp.where(x > 0, x, 1.0)), 0.0), R()))
+
+
+CUTS = {
+    "abs": (lambda x: jnp.abs(jnp.sqrt(lax.complex(x, 0 * x))) ** 2, lambda x, g: g),
+    "log": (lambda x: x * jnp.imag(jnp.log(lax.complex(x, 0 * x))), lambda x, g: 0 * g),
+    "imag": (lambda x: jnp.imag(jnp.sqrt(lax.complex(x, 0 * x))), lambda x, g: 0 * g),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_functions_with_a_cut_are_not_taken_to_be_real(name):
+    f, claim = CUTS[name]
+    assert prove(from_jax(f, R()), from_jax(claim, R(), R())).verdict != "proved"
+
+
+JUMPS = {
+    "a factor": (lambda x, n: n.astype("float32") * x == 7 * x, Z()),
+    "an indicator": (lambda x, n: (1 - (n == 7).astype("float32")) * x == 0.0, Z()),
+    "squares": (lambda x, n: jnp.sum(n * n) == 0, Z(6)),
+    "a floor": (lambda x, n: jnp.floor(x * x / 100 - 0.5) ** 2 <= 0, Z()),
+    "a floor as a factor": (lambda x, n: (jnp.floor(x) - 50) * x == 0, Z()),
+    "a power": (lambda x, n: lax.pow(x + 50, n) <= 0, Z()),
+    "a root": (lambda x, n: jnp.sqrt(x * x + 100 * x + 2500) + 50 + x == 0, Z()),
+}
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_what_is_zero_on_a_piece_of_the_domain_is_not_taken_to_be_zero_nowhere(name):
+    where, z = JUMPS[name]
+    d = from_jax(lambda x, n: jnp.where(where(x, n), 5 * x, x), R(), z)
+    assert prove(d, from_jax(lambda x, n, g: g, R(), z, R())).verdict != "proved"
+
+
+def test_a_proof_with_whole_numbers_is_for_indices_in_range():
+    assert "for indices in range" in str(prove(from_jax(lambda x, i: x[i], R(2), Z())))
+
+
 # --- what is proved ---
 
 

@@ -191,7 +191,10 @@ class Operation(Atom):
     @property
     def title(self) -> str:
         """The name, with the number of the output where there are several."""
-        return self.label if self.box.n_out == 1 else f"{self.label}_{self.output}"
+        if self.box.n_out == 1:
+            return self.label
+        name, bracket, more = self.label.partition("[")
+        return f"{name}_{self.output}{bracket}{more}"
 
     def _sympystr(self, printer: Any) -> str:
         return self.title
@@ -206,7 +209,7 @@ class At(Shown, Expr):
     def _eval_is_real(self) -> bool | None:
         operation = self.args[0].args[0] if self.args[0].args else None
         if isinstance(operation, Operation):
-            return operation.box.cod.inside[operation.output].kind in "RZ"
+            return True if operation.box.cod.inside[operation.output].kind in "RZB" else None
         return True
 
 

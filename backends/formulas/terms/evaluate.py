@@ -2,8 +2,8 @@
 
 The value of a formula about entries is an array with named axes, one for each index that it depends on (D. Chiang,
 A. Rush, B. Barak, "Named tensor notation", 2021): a sum of products is an einsum over the names, and an entry at
-computed places a gather. A formula about matrices has two axes. Numbers are floats of one dtype, whole numbers where
-they count places.
+computed places a gather. A formula about matrices has two axes. Numbers are floats of one precision, complex where
+they are not real, and whole numbers where they count places.
 
 >>> W, x = sympy.MatrixSymbol("W", 2, 2), sympy.MatrixSymbol("x", 2, 1)
 >>> Evaluator({"W": jnp.eye(2), "x": jnp.ones(2)}).array(W * x + x).tolist()
@@ -25,7 +25,7 @@ from ....diagrams.tracing.emit import apply_box
 from .entries import ArrayCall, At, Family, ScalarCall, base_name, of
 from .nodes import MatrixCall
 
-__all__ = ["Evaluator", "Named", "aligned", "call", "fitted"]
+__all__ = ["Evaluator", "Named", "aligned", "alike", "call", "fitted", "real_part"]
 
 Named = tuple[Any, tuple[Any, ...]]  # an array, and the indices that are its axes
 
@@ -38,7 +38,8 @@ class Evaluator:
     """
 
     def __init__(self, arrays: Mapping[str, Any], dtype: Any = "float32") -> None:
-        self.arrays, self.dtype = dict(arrays), jnp.dtype(dtype)
+        self.arrays, self.dtype = dict(arrays), jnp.finfo(dtype).dtype
+        self.complex = jnp.dtype("complex128" if self.dtype == "float64" else "complex64")
         self.ranges: dict[Any, int] = {}
 
     # -- arrays -------------------------------------------------------------------------------------
@@ -52,7 +53,8 @@ class Evaluator:
         if isinstance(e, (sympy.Symbol, sympy.MatrixSymbol)):
             return self.lookup(e.name)
         if of(e, sympy.NDimArray):
-            return jnp.asarray([self.number(x) for x in sympy.flatten(e)], self.dtype).reshape(e.shape)
+            values = alike(*[self.number(x) for x in sympy.flatten(e)])
+            return jnp.stack(values).reshape(e.shape) if values else jnp.zeros(e.shape, self.dtype)
         if getattr(e, "is_Matrix", False):
             return self.matrix(e)
         if isinstance(e, MatrixCall):
@@ -101,7 +103,7 @@ class Evaluator:
         if rule is not None:
             return rule(self, e)
         if e.is_number and not e.args:
-            return self.real(complex(e) if e.is_real is False else float(e)), ()
+            return self.real(complex(e) if e.is_extended_real is False else float(e)), ()
         function = FUNCTIONS.get(type(e))
         if function is None:
             raise NoMeaningError(
@@ -111,8 +113,9 @@ class Evaluator:
         return self.pointwise(function, [self.named(a) for a in e.args])
 
     def real(self, value: Any) -> Any:
-        """The value in the dtype of the evaluator."""
-        return jnp.asarray(value).astype(self.dtype)
+        """The value in the precision of the evaluator; what is complex stays so."""
+        value = jnp.asarray(value)
+        return value.astype(self.complex if jnp.iscomplexobj(value) else self.dtype)
 
     def whole(self, e: Any) -> Named:
         """The value of a formula of whole numbers, as integers."""
@@ -127,7 +130,7 @@ class Evaluator:
             value, axes = self.named_raw(e)
             return value.astype("int32"), axes
         value, axes = self.named(e)
-        return jnp.round(value).astype("int32"), axes
+        return jnp.round(real_part(value)).astype("int32"), axes
 
     def named_raw(self, e: Any) -> Named:
         """An entry of an array, in the dtype of the array."""
@@ -152,7 +155,7 @@ class Evaluator:
     def pointwise(self, function: Callable[..., Any], values: Sequence[Named]) -> Named:
         """A function of entries, over the axes of all."""
         axes = tuple(dict.fromkeys(a for _, own in sorted(values, key=lambda v: -len(v[1])) for a in own))
-        return function(*[aligned(v, axes) for v in values]), axes
+        return function(*alike(*[aligned(v, axes) for v in values])), axes
 
     def within(self, index: Any, n: int, body: Any) -> Named:
         """The value of a body with one more index, which is an axis of it, the last one."""
@@ -175,6 +178,17 @@ def aligned(value: Named, axes: Sequence[Any]) -> Any:
     return array.reshape([next(sizes) if a in own else 1 for a in axes])
 
 
+def alike(*arrays: Any) -> list[Any]:
+    """The arrays, floats made complex where one of them is."""
+    kinds = [a.dtype for a in arrays if jnp.iscomplexobj(a)]
+    return [a.astype(kinds[0]) if kinds and jnp.issubdtype(a.dtype, jnp.floating) else a for a in arrays]
+
+
+def real_part(value: Any) -> Any:
+    """The real part of a number that is real by its formula."""
+    return jnp.real(value) if jnp.iscomplexobj(value) else value
+
+
 def call(ev: Evaluator, operation: Any, arguments: Sequence[Any]) -> Sequence[Any]:
     """What a box gives of whole arrays."""
     wires = operation.box.dom.inside
@@ -187,6 +201,7 @@ def fitted(value: Any, w: Any) -> Any:
     if w.kind == "Key":
         return value
     value = jnp.asarray(value).reshape(w.shape)
+    value = value if w.kind == "C" else real_part(value)
     if w.kind == "Z" and not jnp.issubdtype(value.dtype, jnp.integer):
         value = jnp.round(value)
     return value.astype(w.dtype)

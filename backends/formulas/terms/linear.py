@@ -11,7 +11,7 @@ import sympy
 from jax.scipy import special
 
 from .entries import Family
-from .evaluate import Evaluator, Named, aligned, call
+from .evaluate import Evaluator, Named, aligned, alike, call, real_part
 from .nodes import Along, Diagonal, Entrywise, Inner, MatrixCall, OneHot, Reduced, Whole
 
 __all__ = ["MATRICES", "NUMBERS"]
@@ -32,12 +32,16 @@ def _times(ev: Evaluator, e: Any) -> Any:
     parts = [a for a in e.args if getattr(a, "is_Matrix", False)]
     values = [ev.matrix(p) for p in parts]
     if values[-1].shape[-1] == 1:
-        made = reduce(lambda right, left: left @ right, reversed(values))
+        made = reduce(lambda right, left: jnp.matmul(*alike(left, right)), reversed(values))
     else:
-        made = reduce(jnp.matmul, values)
+        made = reduce(_of_alike(jnp.matmul), values)
     for n in numbers:
-        made = ev.number(n) * made
+        made = _of_alike(jnp.multiply)(ev.number(n), made)
     return made
+
+
+def _of_alike(function: Any) -> Any:
+    return lambda *xs: function(*alike(*xs))
 
 
 def _power(ev: Evaluator, e: Any) -> Any:
@@ -51,7 +55,8 @@ def _hadamard_power(ev: Evaluator, e: Any) -> Any:
         return jax.lax.integer_pow(value, int(exponent))
     if abs(exponent) == sympy.Rational(1, 2):
         return jnp.sqrt(value) if exponent > 0 else jax.lax.rsqrt(value)
-    return jnp.power(value, ev.matrix(exponent) if getattr(exponent, "is_Matrix", False) else ev.number(exponent))
+    raised = ev.matrix(exponent) if getattr(exponent, "is_Matrix", False) else ev.number(exponent)
+    return _of_alike(jnp.power)(value, raised)
 
 
 def _entrywise(ev: Evaluator, e: Any) -> Any:
@@ -68,11 +73,11 @@ def _entrywise(ev: Evaluator, e: Any) -> Any:
 
 def _along(ev: Evaluator, e: Any) -> Any:
     name, matrix, axis = e.args
-    return getattr(jax.nn, str(name))(ev.matrix(matrix), axis=int(axis))
+    return getattr(jax.nn, str(name))(real_part(ev.matrix(matrix)), axis=int(axis))
 
 
 def _reduced(ev: Evaluator, e: Any) -> Any:
-    return WHOLE[str(e.args[0])](ev.matrix(e.args[1]), axis=1)[:, None]
+    return _folded(ev, e, axis=1)[:, None]
 
 
 def _diagonal(ev: Evaluator, e: Any) -> Any:
@@ -94,11 +99,16 @@ def _call(ev: Evaluator, e: Any) -> Any:
 
 def _dot(ev: Evaluator, e: Any) -> Named:
     left, right = (ev.matrix(m) for m in e.args)
-    return jnp.sum(left * right), ()
+    return jnp.sum(jnp.multiply(*alike(left, right))), ()
 
 
 def _whole(ev: Evaluator, e: Any) -> Named:
-    return WHOLE[str(e.args[0])](ev.matrix(e.args[1])), ()
+    return _folded(ev, e, axis=None), ()
+
+
+def _folded(ev: Evaluator, e: Any, axis: int | None) -> Any:
+    kind, value = str(e.args[0]), ev.matrix(e.args[1])
+    return WHOLE[kind](value if kind in ("sum", "prod") else real_part(value), axis=axis)
 
 
 def _function_matrix(ev: Evaluator, e: Any) -> Any:
@@ -107,18 +117,19 @@ def _function_matrix(ev: Evaluator, e: Any) -> Any:
 
 
 def _dense(ev: Evaluator, e: Any) -> Any:
-    return jnp.stack([ev.number(x) for x in e.flat()]).reshape(e.shape) if e.shape != (0, 0) else jnp.zeros((0, 0))
+    values = alike(*[ev.number(x) for x in e.flat()])
+    return jnp.stack(values).reshape(e.shape) if values else jnp.zeros(e.shape, ev.dtype)
 
 
 WHOLE = {"sum": jnp.sum, "prod": jnp.prod, "max": jnp.max, "min": jnp.min, "logsumexp": special.logsumexp}
 MATRICES: dict[type, Any] = {
     sympy.MatrixSymbol: _float,
     sympy.MatMul: _times,
-    sympy.MatAdd: lambda ev, e: reduce(jnp.add, [ev.matrix(a) for a in e.args]),
+    sympy.MatAdd: lambda ev, e: reduce(_of_alike(jnp.add), [ev.matrix(a) for a in e.args]),
     sympy.MatPow: _power,
     sympy.Inverse: lambda ev, e: jnp.linalg.inv(ev.matrix(e.args[0])),
     sympy.Transpose: lambda ev, e: ev.matrix(e.arg).T,
-    sympy.HadamardProduct: lambda ev, e: reduce(jnp.multiply, [ev.matrix(a) for a in e.args]),
+    sympy.HadamardProduct: lambda ev, e: reduce(_of_alike(jnp.multiply), [ev.matrix(a) for a in e.args]),
     sympy.HadamardPower: _hadamard_power,
     sympy.Identity: lambda ev, e: jnp.eye(int(e.shape[0]), dtype=ev.dtype),
     sympy.OneMatrix: lambda ev, e: jnp.ones(tuple(map(int, e.shape)), ev.dtype),

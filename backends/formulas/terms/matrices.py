@@ -38,6 +38,7 @@ from sympy import (
     ZeroMatrix,
     sympify,
 )
+from sympy.logic.boolalg import Boolean
 
 from .entries import FREE, At, Fold, Softmax, of
 from .nodes import Along, Diagonal, Entrywise, Hadamard, MatrixCall, OneHot, Ones, Plus, Power, Reduced, Times, Whole
@@ -144,6 +145,8 @@ def spread(value: Value, axes: tuple[Any, ...], sizes: dict[Any, int]) -> Any:
     mine, m = value
     if mine == axes:
         return m
+    if of(m, Boolean):
+        raise NotMatrices  # no number that a matrix of ones could be multiplied by
     if len(axes) == 1:
         return times(m, [Ones(sizes[axes[0]])])
     if len(mine) == 2:

@@ -14,7 +14,7 @@ from sympy import Add, Mul, S
 
 from ....categories.errors import NoMeaningError
 from .entries import At, Fold, ScalarCall, Softmax, sigmoid, softplus
-from .evaluate import Evaluator, Named, aligned, call
+from .evaluate import Evaluator, Named, aligned, alike, call, real_part
 from .linear import NUMBERS
 
 __all__ = ["ENTRIES", "FUNCTIONS"]
@@ -42,6 +42,8 @@ def _nary(function: Callable[[Any, Any], Any]) -> Callable[[Evaluator, Any], Nam
 def _power(ev: Evaluator, e: Any) -> Named:
     base, exponent = e.args
     value, axes = ev.named(base)
+    if base.is_negative and not exponent.is_integer:  # the principal value
+        value = value.astype(ev.complex)
     if exponent.is_Integer and abs(int(exponent)) < 64:
         return jax.lax.integer_pow(value, int(exponent)), axes
     if exponent == sympy.Rational(1, 2):
@@ -93,19 +95,20 @@ def _contracted(ev: Evaluator, factors: Sequence[Named], sizes: dict[Any, int]) 
     for index, n in sizes.items():
         times *= 1 if index in names else n
     text = ",".join("".join(names[a] for a in axes) for _, axes in factors) + "->" + "".join(names[a] for a in out)
-    value = jnp.einsum(text, *[v for v, _ in factors])
-    return (value * ev.real(times) if times != 1 else value), out
+    value = jnp.einsum(text, *alike(*[v for v, _ in factors]))
+    return (value * value.dtype.type(times) if times != 1 else value), out
 
 
 def _fold(ev: Evaluator, e: Any) -> Named:
     value, axes = ev.within(e.args[2], int(e.args[3]), e.args[1])
+    value = value if e.rule in ("sum", "prod") else real_part(value)
     return FOLDS[e.rule](value, axis=-1), axes[:-1]
 
 
 def _softmax(ev: Evaluator, e: Any) -> Named:
     body, k, n, at = e.args
     value, axes = ev.within(k, int(n), body)
-    value = jax.nn.softmax(value, axis=-1)
+    value = jax.nn.softmax(real_part(value), axis=-1)
     others = axes[:-1]
     if at in ev.ranges and at not in others:
         return value, (*others, at)
@@ -127,7 +130,8 @@ def _piecewise(ev: Evaluator, e: Any) -> Named:
 
 def _relation(ev: Evaluator, e: Any) -> Named:
     whole = all(a.is_integer for a in e.args)
-    return ev.pointwise(RELATIONS[e.rel_op], [ev.whole(a) if whole else ev.named(a) for a in e.args])
+    compare = RELATIONS[e.rel_op] if e.rel_op in ("==", "!=") else of_reals(RELATIONS[e.rel_op])
+    return ev.pointwise(compare, [ev.whole(a) if whole else ev.named(a) for a in e.args])
 
 
 def _delta(ev: Evaluator, e: Any) -> Named:
@@ -157,6 +161,17 @@ def _bessel(order: int, x: Any) -> Any:
     return (special.i0, special.i1)[order](x)
 
 
+def _zeta(x: Any, *shift: Any) -> Any:
+    if not shift:
+        raise NoMeaningError("the function zeta of one argument, Riemann's, has no meaning in JAX: it has Hurwitz's")
+    return special.zeta(x, *shift)
+
+
+def of_reals(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of the real parts: formulas have it of real numbers only."""
+    return lambda *xs: function(*map(real_part, xs))
+
+
 FOLDS = {"max": jnp.max, "min": jnp.min, "logsumexp": special.logsumexp, "sum": jnp.sum, "prod": jnp.prod}
 RELATIONS = {
     "==": jnp.equal,
@@ -174,8 +189,8 @@ ENTRIES: dict[type, Callable[[Evaluator, Any], Named]] = {
     Add: _nary(jnp.add),
     Mul: _nary(jnp.multiply),
     sympy.Pow: _power,
-    sympy.Max: _nary(jnp.maximum),
-    sympy.Min: _nary(jnp.minimum),
+    sympy.Max: _nary(of_reals(jnp.maximum)),
+    sympy.Min: _nary(of_reals(jnp.minimum)),
     sympy.And: _nary(jnp.logical_and),
     sympy.Or: _nary(jnp.logical_or),
     sympy.Xor: _nary(jnp.logical_xor),
@@ -183,6 +198,7 @@ ENTRIES: dict[type, Callable[[Evaluator, Any], Named]] = {
     sympy.logic.boolalg.BooleanTrue: lambda ev, e: (jnp.asarray(True), ()),
     sympy.logic.boolalg.BooleanFalse: lambda ev, e: (jnp.asarray(False), ()),
     sympy.Equivalent: _nary(jnp.equal),
+    sympy.ITE: lambda ev, e: ev.pointwise(jnp.where, [ev.named(a) for a in e.args]),
     sympy.Sum: _sum,
     sympy.Product: _product,
     Fold: _fold,
@@ -199,7 +215,8 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sigmoid: jax.nn.sigmoid,
     softplus: jax.nn.softplus,
     sympy.Abs: jnp.abs,
-    sympy.ceiling: jnp.ceil,
+    sympy.ceiling: of_reals(jnp.ceil),
+    sympy.floor: of_reals(jnp.floor),
     sympy.loggamma: special.gammaln,
     sympy.gamma: lambda x: jnp.exp(special.gammaln(x)),
     sympy.digamma: special.digamma,
@@ -212,13 +229,19 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sympy.im: jnp.imag,
     sympy.Mod: jnp.mod,
     sympy.atan2: jnp.arctan2,
-    sympy.zeta: special.zeta,
+    sympy.zeta: _zeta,
+    sympy.Heaviside: lambda x, at_zero: jnp.where(x == 0, at_zero, jnp.where(x > 0, jnp.ones_like(x), 0)),
+    sympy.DiracDelta: lambda x, *_: jnp.zeros_like(x),  # almost everywhere
+    sympy.arg: jnp.angle,
+    sympy.sec: lambda x: 1 / jnp.cos(x),
+    sympy.csc: lambda x: 1 / jnp.sin(x),
+    sympy.cot: lambda x: 1 / jnp.tan(x),
     sympy.asin: jnp.arcsin,
     sympy.acos: jnp.arccos,
     sympy.atan: jnp.arctan,
     sympy.asinh: jnp.arcsinh,
     sympy.acosh: jnp.arccosh,
     sympy.atanh: jnp.arctanh,
-    **{getattr(sympy, n): getattr(jnp, n) for n in "exp log sin cos tan sinh cosh tanh sign floor".split()},
-    **{getattr(sympy, n): getattr(special, n) for n in "erf erfc".split()},
+    **{getattr(sympy, n): getattr(jnp, n) for n in "exp log sin cos tan sinh cosh tanh sign".split()},
+    **{getattr(sympy, n): of_reals(getattr(special, n)) for n in "erf erfc".split()},
 }

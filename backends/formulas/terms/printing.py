@@ -37,6 +37,12 @@ class Text(StrPrinter):
             return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"
         return super()._print_Relational(expr)
 
+    def _print_MatrixBase(self, expr: Any) -> str:
+        if self._print_level < 2:
+            return super()._print_MatrixBase(expr)
+        rows = [", ".join(self._print(x) for x in row) for row in expr.tolist()]  # in a formula, on one line
+        return f"Matrix([{', '.join(rows if expr.shape[1] == 1 else [f'[{row}]' for row in rows])}])"
+
 
 class Latex(LatexPrinter):
     """Formulas in LaTeX; `names` gives the LaTeX of symbols, and `lines` whether environments are to be avoided."""

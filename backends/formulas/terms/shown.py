@@ -112,17 +112,25 @@ def _power_latex(p: Any, e: Any) -> str:
 
 def _call_text(name: Callable[[Any], str]) -> Writer:
     def write(p: Any, e: Any) -> str:
-        return f"{name(e)}({', '.join(p._print(a) for a in _arguments(e))})"
+        title, more = _parted(name(e))
+        return f"{title}({', '.join([*(p._print(a) for a in _arguments(e)), *more])})"
 
     return write
 
 
 def _call_latex(name: Callable[[Any], str]) -> Writer:
     def write(p: Any, e: Any) -> str:
-        inside = ", ".join(p._print(a) for a in _arguments(e))
-        return rf"{roman(name(e))}\left({inside}\right)"
+        title, more = _parted(name(e))
+        inside = ", ".join([*(p._print(a) for a in _arguments(e)), *map(roman, more)])
+        return rf"{roman(title)}\left({inside}\right)"
 
     return write
+
+
+def _parted(label: str) -> tuple[str, list[str]]:
+    """The name of a function, and the static parameters that stand with its arguments."""
+    name, bracket, more = label.partition("[")
+    return (name, [more[:-1]]) if bracket and more.endswith("]") and "=" in more else (label, [])
 
 
 def roman(name: str) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sympy import Expr, Ne, Product, S, Sum, Symbol, Tuple, sympify
+from sympy.logic.boolalg import Boolean
+from sympy.matrices.exceptions import ShapeError
 
 from .entries import FREE, At, Family, Fold, bound, level
 from .matrices import NotMatrices, matrix_of
@@ -24,10 +26,10 @@ def array_of(body: Any, shape: Sequence[int], letters: Sequence[str]) -> Any:
     whole = _whole(body, shape)
     if whole is not None:
         return whole
-    if len(shape) <= 2:
+    if len(shape) <= 2 and not isinstance(body, Boolean):
         try:
             return matrix_of(body, shape)
-        except NotMatrices:
+        except (NotMatrices, ShapeError):
             pass
     return family_of(body, shape, letters)
 
