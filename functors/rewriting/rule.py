@@ -12,7 +12,8 @@ instance of its left side, of which the right side follows:
 
 Rules terminate because each makes terms smaller: fewer closed boxes, else fewer boxes, else fewer numbers that they
 read and write, else simpler ones (a broadcast rather than a reshape), else with negations and scalars nearer to the
-outputs: a lexicographic order, cf. F. Baader and T. Nipkow, "Term Rewriting and All That", 1998, chapter 5.
+outputs: a lexicographic order, cf. F. Baader and T. Nipkow, "Term Rewriting and All That", 1998, chapter 5. Where
+rules of a user lead back to where they began, that is found out and told.
 """
 
 from __future__ import annotations

@@ -74,7 +74,6 @@ class Terms:
         self._numbers: dict[int, Any] = {}
         self._stack: list[tuple[int, ...]] = []
         self._by: list[str] = []
-        self._depth = 0
 
     def ty(self, w: int) -> Wire:
         """The type of a wire."""
@@ -117,7 +116,7 @@ class Terms:
         if known is not None:
             return known.outs
         term = Term(box, tuple(inputs))
-        if self._depth:  # made by a rule: its inputs are read once more than in the graph that is walked over
+        if self._by:  # made by a rule: its inputs are read once more than in the graph that is walked over
             self._fitting(box, inputs)
             for w in inputs:
                 self._used[w] = self._used.get(w, 0) + 1
@@ -185,15 +184,13 @@ class Terms:
             raise RewriteError(
                 f"rules without end at {term.box.name}: {', '.join(names)} lead back to where they began"
             )
-        if self._depth >= LONGEST:
+        if len(self._by) >= LONGEST:
             return None
         self._stack.append(key)
         for rule in self._rules.get(term.box.op, self._rules["*"]):
-            self._depth += 1
             self._by.append(rule.name)
             found = rule.rewrite(self, term)
             self._by.pop()
-            self._depth -= 1
             if found is not None:
                 self.applied[rule.name] = self.applied.get(rule.name, 0) + 1
                 break
