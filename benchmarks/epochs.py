@@ -72,12 +72,9 @@ def _data(epoch: Epoch) -> tuple[jax.Array, jax.Array]:
     return jnp.stack([jax.random.permutation(k, x) for k in keys]), jnp.stack([y] * epoch.steps)
 
 
-def _ours(epoch: Epoch, model: Para) -> dict[str, Run]:
-    """The learner's epoch, and its step in a loop."""
-    xs, ys = _data(epoch)
+def _loop(step: Callable[..., tuple[Any, jax.Array]], xs: jax.Array, ys: jax.Array) -> Run:
+    """An epoch as a Python loop over a compiled step."""
     batches = list(zip(xs, ys, strict=True))
-    learner = with_paralens.learner(model, RATE)
-    scan, step = compile(learner.epoch(epoch.steps)), compile(learner)
 
     def loop(state: Any) -> tuple[Any, jax.Array]:
         losses = []
@@ -86,24 +83,23 @@ def _ours(epoch: Epoch, model: Para) -> dict[str, Run]:
             losses.append(value)
         return state, jnp.stack(losses)
 
-    return {SCAN: lambda state: scan(state, xs, ys), LOOP: loop}
+    return loop
+
+
+def _ours(epoch: Epoch, model: Para) -> dict[str, Run]:
+    """The learner's epoch, and its step in a loop."""
+    xs, ys = _data(epoch)
+    learner = with_paralens.learner(model, RATE)
+    scan, step = compile(learner.epoch(epoch.steps)), compile(learner)
+    return {SCAN: lambda state: scan(state, xs, ys), LOOP: _loop(step, xs, ys)}
 
 
 def _by_jax(epoch: Epoch, model: Para) -> dict[str, Run]:
     """The same by hand, over the same nested dict of parameters."""
     xs, ys = _data(epoch)
-    batches = list(zip(xs, ys, strict=True))
     written, forward = handwritten.MODELS[type(epoch.model)](epoch.model, model.weight.inside)  # type: ignore[arg-type]
     shape = partial(jax.tree.unflatten, jax.tree.structure(written))
     one = step_of(lambda p, x: forward(shape(model.flat(p)), x), RATE)
     step = jax.jit(one, donate_argnums=0)
     scan = jax.jit(lambda p, *data: jax.lax.scan(lambda q, d: one(q, *d), p, data), donate_argnums=0)
-
-    def loop(params: Any) -> tuple[Any, jax.Array]:
-        losses = []
-        for x, y in batches:
-            params, value = step(params, x, y)
-            losses.append(value)
-        return params, jnp.stack(losses)
-
-    return {THEIR_SCAN: lambda params: scan(params, xs, ys), THEIR_LOOP: loop}
+    return {THEIR_SCAN: lambda params: scan(params, xs, ys), THEIR_LOOP: _loop(step, xs, ys)}

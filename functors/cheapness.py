@@ -36,9 +36,8 @@ from ..diagrams.syntax import Diagram, require
 from ..diagrams.types import Wire
 from .costs import Cost, Counter
 from .derivatives.derivative import reversal, reverse
-from .derivatives.nested import shared
 from .derivatives.optic import Mask
-from .derivatives.reversing import MOVES
+from .derivatives.reversing import MOVES, Pass
 from .derivatives.smooth import SMOOTH
 from .summaries import human, operations
 
@@ -190,7 +189,7 @@ class _Census:
 
     def __init__(self, counter: Counter) -> None:
         self.counter = counter
-        self.known: dict[tuple[int, Mask, Mask], _Found] = {}
+        self.known: dict[Kind, _Found] = {}
 
     def graph(self, graph: Graph, wanted: Mask, present: Mask, *, nested: bool) -> _Found:
         """The boxes of a graph, for the wanted cotangents of its inputs and those there are of its outputs."""
@@ -215,10 +214,11 @@ class _Census:
         """A box: the boxes of its definition, or itself."""
         _, wants, asked = kind
         if box.definition is not None and not box.op and any(asked):
-            one = shared(box.definition)
-            key = (id(one), wants, asked)
+            # by the graph: equal diagrams may differ in boxes that nothing reads, which are counted
+            graph = box.definition.graph
+            key = (graph.digest, wants, asked)
             if key not in self.known:
-                self.known[key] = self.graph(one.graph, wants, asked, nested=True)
+                self.known[key] = self.graph(graph, wants, asked, nested=True)
             return self.known[key]
         optic = SMOOTH.optic(box, wants, asked) if any(asked) else None
         maps = [box] if optic is None else [optic.forward, optic.backward]
@@ -241,24 +241,19 @@ class _Flow:
     """The way of the cotangents through a graph: `passed`, each box with the masks that its optic is asked for."""
 
     def __init__(self, graph: Graph, wanted: Mask, present: Mask) -> None:
-        self.wires = graph.wires()
-        nodes = list(graph.nodes())
-        active = [on and SMOOTH.moves(w) for on, w in zip(wanted, graph.dom.inside, strict=True)]
-        for box, reads, _ in nodes:
-            lets = any(active[i] for i in reads) and not SMOOTH.silent(box)
-            active += [lets and SMOOTH.moves(w) for w in box.cod.inside]
-        # how many cotangents come to each wire
-        self.coming = [0] * len(self.wires)
-        for w, on in zip(graph.outputs.tolist(), present, strict=True):
-            self.coming[w] += on and active[w]
+        way = Pass(graph, wanted, present, SMOOTH)
+        self.wires = way.wires
         self.passed: list[tuple[Box, Mask, Mask]] = []
-        for box, reads, writes in reversed(nodes):
-            asked = tuple(self.coming[w] > 0 for w in writes)
-            wants = tuple(active[i] and any(asked) for i in reads)
+        # how many cotangents come to each wire
+        self.coming = [0] * len(way.wires)
+        for w, on in zip(graph.outputs.tolist(), present, strict=True):
+            self.coming[w] += on and way.active[w]
+        for (box, reads, writes), optic in zip(way.nodes, way.optics, strict=True):
+            asked = tuple(bool(way.there[w]) for w in writes)
+            wants = tuple(optic is not None and bool(way.active[i]) for i in reads)
             self.passed.append((box, wants, asked))
-            for j in SMOOTH.optic(box, wants, asked).gives if any(asked) else ():
+            for j in () if optic is None else optic.gives:
                 self.coming[reads[j]] += 1
-        self.passed.reverse()
 
     def additions(self) -> Tally[Wire]:
         """How many additions there are on wires of each type."""

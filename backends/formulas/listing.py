@@ -22,10 +22,11 @@ from ...diagrams.params import Body, Constant, Rule
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import apply_box
 from .arrays import gradient
-from .names import Variable, escaped
+from .names import Variable
 from .result import Content, Symbolic
 from .terms.entries import of
 from .terms.labels import FLAGS
+from .terms.shown import escaped
 from .walk import Step, course
 
 __all__ = ["Listing"]

@@ -18,8 +18,9 @@ from ...categories.errors import InputError
 from ...categories.para import Para
 from ...diagrams.types import Wire
 from .terms.entries import FREE
+from .terms.shown import escaped
 
-__all__ = ["Names", "Variable", "escaped", "identifier", "latex_name", "letters", "variables"]
+__all__ = ["Names", "Variable", "identifier", "latex_name", "letters", "variables"]
 
 LETTERS = "ijklpqrstuvabcefgh"
 GREEK = "alpha beta gamma delta epsilon zeta eta theta kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
@@ -144,8 +145,3 @@ def latex_name(path: str, matrix: bool) -> str:
     below = [number] if number else []
     below += [f"\\mathrm{{{escaped('/'.join(group))}}}"] if group else []
     return head + (f"_{{{','.join(below)}}}" if below else "")
-
-
-def escaped(text: str) -> str:
-    """Text as LaTeX, and matplotlib's mathtext, take it."""
-    return re.sub(r"([_%#&$])", r"\\\1", text)

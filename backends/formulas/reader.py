@@ -23,7 +23,7 @@ from .algebra import multiplied
 from .indexing import INDEXING
 from .names import Names, Variable, identifier
 from .readings import READINGS
-from .terms.entries import FREE, ArrayCall, At, Fold, Operation, ScalarCall, base_name, bound, level, positive, size
+from .terms.entries import FREE, ArrayCall, At, Fold, Operation, ScalarCall, base_name, level, lifted, positive, size
 from .terms.labels import Labels
 from .terms.matrices import NotMatrices, matrix_call, matrix_of
 from .walk import VIEWS, Course, Step
@@ -92,7 +92,7 @@ def meaning(entry: Any, named: Mapping[str, Definition]) -> Any:
     if found is None:
         return None
     # indices that are bound around the entry stay apart from those that are bound in what it stands for
-    return _lifted(found.body, level(*indices)).xreplace(dict(zip(FREE, indices, strict=False)))
+    return lifted(found.body, level(*indices)).xreplace(dict(zip(FREE, indices, strict=False)))
 
 
 def _names(body: Any) -> list[str]:
@@ -123,7 +123,7 @@ def _inlined(body: Any, known: dict[str, Any]) -> Any:
     def replaced(e: Any) -> Any:
         if isinstance(e, Indexed):
             found = known.get(base_name(e))
-            return e if found is None else _lifted(found, depth).xreplace(dict(zip(FREE, e.indices, strict=False)))
+            return e if found is None else lifted(found, depth).xreplace(dict(zip(FREE, e.indices, strict=False)))
         if e.is_Symbol:
             return known.get(e.name, e)
         if not e.args or isinstance(e, (IndexedBase, MatrixSymbol)):
@@ -131,11 +131,6 @@ def _inlined(body: Any, known: dict[str, Any]) -> Any:
         return e.func(*[replaced(a) for a in e.args])
 
     return replaced(body)
-
-
-def _lifted(body: Any, by: int) -> Any:
-    """The formula with its bound indices above a level."""
-    return body.xreplace({bound(k): bound(k + by) for k in range(1, level(body) + 1)}) if by else body
 
 
 def _shorter(body: Any, named: Mapping[str, Definition]) -> Any:

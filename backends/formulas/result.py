@@ -23,10 +23,11 @@ from ...categories.para import Para
 from ...categories.param import leaves
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Wire
-from .names import Names, Variable, escaped, identifier, latex_name, variables
+from .names import Names, Variable, identifier, latex_name, variables
 from .terms.entries import Family, Operation
 from .terms.evaluate import Evaluator, fitted
 from .terms.printing import Latex, Text
+from .terms.shown import escaped
 
 __all__ = ["Content", "Symbolic"]
 

@@ -13,7 +13,7 @@ from ...categories.errors import InputError
 from ..entrywise.numbers import number
 from .algebra import summed
 from .names import Variable
-from .terms.entries import FREE, At, Fold, base_name, bound, level, of
+from .terms.entries import FREE, At, Fold, base_name, level, lifted, of
 from .terms.matrices import NotMatrices, matrix_of, times
 from .terms.nodes import Ones
 
@@ -26,17 +26,17 @@ def replaced(body: Any, entries: Mapping[str, Any], shapes: Mapping[str, Sequenc
     Bound indices of what comes in are lifted above those that are there.
     """
     depth = level(body)
-    lifted = {k: _lifted(v, depth) for k, v in entries.items()}
+    known = {k: lifted(v, depth) for k, v in entries.items()}
 
     def walk(e: Any) -> Any:
-        if isinstance(e, Indexed) and base_name(e) in lifted:
+        if isinstance(e, Indexed) and base_name(e) in known:
             indices = [walk(i) for i in e.indices]
-            return lifted[base_name(e)].xreplace(dict(zip(FREE, indices, strict=False)))
+            return known[base_name(e)].xreplace(dict(zip(FREE, indices, strict=False)))
         if isinstance(e, (IndexedBase, MatrixSymbol)):
             name = str(e.args[0])
             return _array(entries[name], shapes[name]) if name in entries else e
         if e.is_Symbol:
-            return lifted.get(e.name, e)
+            return known.get(e.name, e)
         if not e.args:
             return e
         args = [walk(a) for a in e.args]
@@ -47,10 +47,6 @@ def replaced(body: Any, entries: Mapping[str, Any], shapes: Mapping[str, Sequenc
         return e.func(*args)
 
     return walk(body)
-
-
-def _lifted(body: Any, by: int) -> Any:
-    return body.xreplace({bound(k): bound(k + by) for k in range(1, level(body) + 1)}) if by else body
 
 
 def _array(body: Any, shape: Sequence[int]) -> Any:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import chain, islice
 from typing import Any
 
-import ml_dtypes
+import jax.numpy as jnp
 import mpmath
 import numpy as np
 
@@ -123,8 +123,6 @@ class Computed:
             if box.op in NESTED:
                 made = NESTED[box.op](box, entries, *arrays)
                 made = meaning_of(box, *arrays) if made is None else made
-            elif not box.op and box.definition is not None:
-                made = entries(box.definition, arrays)
             else:
                 made = meaning_of(box, *arrays)
             real = (y for y, w in zip(made, box.cod.inside, strict=True) if w.differentiable)
@@ -189,7 +187,7 @@ def _nearby(point: Point) -> Point:
 def array_of(w: Wire, values: Sequence[Any]) -> Any:
     """The array of a wire with these entries, fractions among them."""
     plain = [float(v) if isinstance(v, Fraction) else v for v in values]
-    return np.array(plain).reshape(w.shape).astype(getattr(ml_dtypes, w.dtype, w.dtype))
+    return np.array(plain).reshape(w.shape).astype(jnp.dtype(w.dtype))
 
 
 def entry_at(e: Any, point: Point) -> Any:

@@ -30,7 +30,7 @@ from ...categories.para import Para
 from ...diagrams.syntax import Diagram, require
 from ...diagrams.types import Ty, Wire
 from ...functors.derivatives.derivative import cotangent, forward, reverse
-from ..entrywise.arrays import Entries, numbers_of, symbols_of
+from ..entrywise.arrays import Entries, filled, numbers_of, symbols_of
 from ..entrywise.meaning import entries_of
 from .calculus import Variable, gradient, has_borders, tangent
 from .deciding import Decision, Domain, Pair, decide, unknown
@@ -222,7 +222,7 @@ class _Comparison:
         variables = [_variable(e) for i in self.moving for e in self.xs[i].flat]
         found = iter(gradient(values, weights, variables))
         wires = [self.wires[i] for i in self.moving]
-        made = [_like(w, [next(found) for _ in range(w.size)]) for w in wires]
+        made = [filled(w.shape, [next(found) for _ in range(w.size)]) for w in wires]
         return [self.names[i] for i in self.moving], wires, made
 
     def _forward(self) -> tuple[list[str], list[Wire], list[Entries]]:
@@ -230,14 +230,14 @@ class _Comparison:
         moves = [_variable(e) for t in self.ts for e in t.flat]
         cod: Ty = self.d.cod
         pairs = [(y, w) for y, w in zip(self.ys, cod.inside, strict=True) if w.differentiable]
-        tangents = [_like(w, [tangent(v, variables, moves) for v in y.flat]) for y, w in pairs]
+        tangents = [filled(w.shape, [tangent(v, variables, moves) for v in y.flat]) for y, w in pairs]
         names = [f"y{i}" if len(cod) > 1 else "y" for i in range(len(cod))]
         moved = [f"d{n}" for n, w in zip(names, cod.inside, strict=True) if w.differentiable]
         return [*names, *moved], [*cod.inside, *(w for _, w in pairs)], [*self.ys, *tangents]
 
     def _counterexample(self, decision: Decision, wire: str, index: tuple[int, ...]) -> Counterexample:
         point = decision.point or {}
-        inputs = tuple(_like_array(a, [entry_at(e, point) for e in a.flat]) for a in (*self.xs, *self.ts))
+        inputs = tuple(filled(a.shape, [entry_at(e, point) for e in a.flat]) for a in (*self.xs, *self.ts))
         claimed, true = (complex(v) for v in decision.values)
         return Counterexample(self.claim.dom.inside, self.names, inputs, wire, index, claimed, true)
 
@@ -265,18 +265,6 @@ def _variable(e: Any) -> Variable:
         return Variable(e)
     symbols = sorted(e.free_symbols, key=lambda s: str(s).startswith("im("))
     return Variable(*symbols) if symbols else Variable(None)
-
-
-def _like(w: Wire, entries: list[Any]) -> Entries:
-    made = np.empty(w.size, dtype=object)
-    made[:] = entries
-    return made.reshape(w.shape)
-
-
-def _like_array(a: Entries, entries: list[Any]) -> Entries:
-    made = np.empty(a.size, dtype=object)
-    made[:] = entries
-    return made.reshape(a.shape)
 
 
 def _rounding(w: Wire) -> float:

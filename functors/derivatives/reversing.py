@@ -27,13 +27,13 @@ from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty, Wire
 from .optic import Base, Mask, Optic, chosen, first_places, inline
 
-__all__ = ["pull", "reach", "reversed_graph"]
+__all__ = ["Pass", "pull", "reach", "reversed_graph"]
 
 
 Node = tuple[Box, tuple[int, ...], range]
 
 
-class _Pass:
+class Pass:
     """One reverse pass over a graph: the optic of every node through which a cotangent passes."""
 
     def __init__(self, graph: Graph, wanted: Sequence[bool], present: Sequence[bool], base: Base) -> None:
@@ -159,7 +159,7 @@ def reach(graph: Graph, wanted: Sequence[bool], base: Base) -> list[bool]:
 def pull(graph: Graph, wanted: Sequence[bool], present: Sequence[bool], base: Base) -> Optic:
     """The optic of a graph, for the cotangents `present` of its outputs and the `wanted` ones of its inputs."""
     present = [on and base.moves(w) for on, w in zip(present, graph.cod.inside, strict=True)]
-    found = _Pass(graph, wanted, present, base)
+    found = Pass(graph, wanted, present, base)
     build = Builder(graph.dom)
     new, kept = found.forward(build)
     types = build.wires()
@@ -232,7 +232,7 @@ def reversed_graph(
     Nodes that neither result needs are left out; a cotangent is None where nothing flows.
     """
     present = [base.moves(w) for w in graph.cod.inside]
-    found = _Pass(graph, wanted, present, base)
+    found = Pass(graph, wanted, present, base)
     build = Builder(graph.dom @ Ty.of(chosen(graph.cod.inside, present)))
     n = len(graph.dom)
     new, kept = found.forward(build, found.alive(value))

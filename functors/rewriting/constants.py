@@ -22,31 +22,11 @@ from ..generators import FACTS
 from ..generators.facts import Linear
 from .boxes import filled
 from .rule import rewrites
-from .terms import UNIFORM, Term, Terms
+from .terms import POINTWISE, UNIFORM, Term, Terms
 
 __all__ = ["CONSTANTS"]
 
 LARGEST = 256  # entries of an array that is computed now rather than in the program
-POINTWISE = (
-    *(
-        "add",
-        "add_any",
-        "sub",
-        "mul",
-        "div",
-        "neg",
-        "max",
-        "min",
-        "pow",
-        "integer_pow",
-        "square",
-        "sqrt",
-        "rsqrt",
-        "exp",
-    ),
-    *("log", "tanh", "logistic", "sign", "abs", "and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge"),
-    "convert_element_type",
-)
 
 
 @rewrites(example=lambda: from_jax(lambda x: x * jnp.sqrt(jnp.float32(4.0)), R(3)))

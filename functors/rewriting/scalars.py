@@ -94,7 +94,7 @@ def two_negative_factors(terms: Terms, term: Term) -> Sequence[int] | None:
 
 def _signs_move(terms: Terms, term: Term) -> bool:
     """Whether a product or quotient of negatives is the negative: not of integers that wrap, if it is not exact."""
-    dtypes = {terms.ty(w).dtype for w in (*term.inputs,)} | {term.box.cod.inside[0].dtype}
+    dtypes = {w.dtype for w in (*term.box.dom.inside, *term.box.cod.inside)}
     return len(dtypes) == 1 and (term.op != "div" or term.box.cod.inside[0].kind in "RC")
 
 

@@ -15,16 +15,11 @@ from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import R, wire
 from .boxes import elementwise, filled, like, reshaped, spread, summed
 from .rule import rewrites
-from .terms import Term, Terms
+from .terms import POINTWISE, Term, Terms
 
 __all__ = ["SUMS"]
 
 REDUCTIONS = ("reduce_sum", "reduce_max", "reduce_min", "reduce_prod", "reduce_and", "reduce_or")
-POINTWISE = (
-    *("add", "add_any", "sub", "mul", "div", "max", "min", "pow", "eq", "ne", "lt", "le", "gt", "ge", "and", "or"),
-    *("neg", "exp", "exp2", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "logistic", "sqrt", "rsqrt", "cbrt"),
-    *("integer_pow", "square", "abs", "sign", "floor", "ceil", "erf", "not", "convert_element_type", "is_finite"),
-)
 
 
 @rewrites("reduce_sum", example=lambda: from_jax(lambda x: x.sum(1).sum(0), R(2, 3)))

@@ -34,6 +34,10 @@ __all__ = ["Term", "Terms", "rewritten"]
 LONGEST = 32  # rewrites that may follow from one another at one node
 WALKS = 32  # walks over a graph at most; what is not simplified by then stays, and is as right
 UNIFORM = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "rev", "copy", "slice"}
+POINTWISE = tuple(
+    "add add_any sub mul div max min pow eq ne lt le gt ge and or not neg exp exp2 expm1 log log1p sin cos tan tanh "
+    "logistic sqrt rsqrt cbrt integer_pow square abs sign floor ceil erf convert_element_type is_finite".split()
+)
 COMMUTATIVE = {"add", "add_any", "mul", "max", "min", "and", "or", "xor", "eq", "ne"}
 
 

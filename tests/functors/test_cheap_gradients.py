@@ -274,3 +274,12 @@ def test_the_widths_of_bars_are_the_ratios_and_infinite_ones_are_cut():
     assert widths["product"] / widths["two"] == pytest.approx(three.ratio / 2)
     assert widths["copy"] <= chart.width and "∞" in texts(chart)
     assert isinstance(three, GradientCost)
+
+
+def test_boxes_that_nothing_reads_count_where_they_are_and_not_in_an_equal_diagram():
+    idle = from_jax(lambda x: x + 0.0 * jnp.sin(x), R(3)).boxed("idle")
+    with_dead = (Diagram.copy(R(3)) >> Diagram.id(R(3)) @ (idle >> Diagram.discard(R(3)))).boxed("closed")
+    without = Diagram.id(R(3)).boxed("closed")
+    assert with_dead == without
+    assert operations(gradient_cost(with_dead).forward) > 0
+    assert not gradient_cost(without).rows

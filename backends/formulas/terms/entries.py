@@ -40,6 +40,7 @@ __all__ = [
     "base_name",
     "bound",
     "level",
+    "lifted",
     "of",
     "positive",
     "sigmoid",
@@ -74,6 +75,11 @@ def level(*terms: Any) -> int:
         if s.is_Symbol and s.name[0] == "@":
             found = max(found, int(s.name[1:]))
     return found
+
+
+def lifted(term: Any, by: int) -> Any:
+    """The term with its bound indices so many levels higher."""
+    return term.xreplace({bound(k): bound(k + by) for k in range(1, level(term) + 1)}) if by else term
 
 
 def atoms(terms: Iterable[Any]) -> Iterable[Any]:

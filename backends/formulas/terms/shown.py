@@ -7,13 +7,14 @@ Only commands that matplotlib's mathtext knows are used, but for `Piecewise`, wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from sympy import Mul, Symbol, Transpose, fraction
 from sympy.printing.precedence import PRECEDENCE, precedence
 
-__all__ = ["LATEX", "TEXT", "Shown"]
+__all__ = ["LATEX", "TEXT", "Shown", "escaped"]
 
 Writer = Callable[[Any, Any], str]
 PRODUCT, POWER, ATOM = PRECEDENCE["Mul"], PRECEDENCE["Pow"], PRECEDENCE["Func"]
@@ -137,8 +138,12 @@ def roman(name: str) -> str:
     """A name in upright letters; those that LaTeX knows by themselves as their commands."""
     if name in ("max", "min", "exp", "log"):
         return f"\\{name}"
-    escaped = "".join(f"\\{c}" if c in "_%#&$" else c for c in name)
-    return rf"\mathrm{{{escaped}}}"
+    return rf"\mathrm{{{escaped(name)}}}"
+
+
+def escaped(text: str) -> str:
+    """Text as LaTeX, and matplotlib's mathtext, take it."""
+    return re.sub(r"([_%#&$])", r"\\\1", text)
 
 
 def _arguments(e: Any) -> list[Any]:
@@ -208,21 +213,16 @@ def _beside(p: Any, e: Any) -> str:
     return _held(p, e, PRODUCT if type(e).__name__ == "Times" else POWER)
 
 
-def _dot_text(p: Any, e: Any) -> str:
+def _dot(p: Any, e: Any) -> str:
+    """The inner product of two arrays: the square of a norm, of columns a product, of matrices a sum of entries."""
     a, b = e.args
+    text = p.printmethod == "_sympystr"
     if a == b:
-        return f"|{p._print(a)}|**2"
+        return f"|{p._print(a)}|**2" if text else rf"\left\Vert {p._print(a)}\right\Vert^{{2}}"
     if a.shape[1] == 1:
-        return f"{_held(p, a, ATOM)}.T*{_beside(p, b)}"
-    return f"sum({_held(p, a, POWER)}.*{_held(p, b, POWER)})"
-
-
-def _dot_latex(p: Any, e: Any) -> str:
-    a, b = e.args
-    if a == b:
-        return rf"\left\Vert {p._print(a)}\right\Vert^{{2}}"
-    if a.shape[1] == 1:
-        return rf"{_held(p, a, ATOM)}^{{T}} {_beside(p, b)}"
+        return f"{_held(p, a, ATOM)}{'.T*' if text else '^{T} '}{_beside(p, b)}"
+    if text:
+        return f"sum({_held(p, a, POWER)}.*{_held(p, b, POWER)})"
     return rf"\left\langle {p._print(a)}, {p._print(b)}\right\rangle"
 
 
@@ -282,7 +282,7 @@ TEXT: dict[str, Writer] = {
     "Along": _along_text,
     "Reduced": _reduced_text,
     "Whole": _call_text(_named),
-    "Inner": _dot_text,
+    "Inner": _dot,
     "Diagonal": _call_text(lambda e: "diag"),
     "OneHot": _call_text(lambda e: "onehot"),
     "MatrixCall": _call_text(_title),
@@ -305,7 +305,7 @@ LATEX: dict[str, Writer] = {
     "Along": _along_latex,
     "Reduced": _reduced_latex,
     "Whole": _call_latex(_named),
-    "Inner": _dot_latex,
+    "Inner": _dot,
     "Diagonal": _call_latex(lambda e: "diag"),
     "OneHot": _call_latex(lambda e: "onehot"),
     "MatrixCall": _call_latex(_title),
