@@ -22,6 +22,7 @@ from .categories import (
     ParameterError,
     PathError,
     RewriteError,
+    UndecidedWarning,
 )
 from .categories.differential import laws
 from .diagrams import (
@@ -65,8 +66,10 @@ from .functors import (
 )
 
 if TYPE_CHECKING:
+    from .backends.certificates import Certificate, assert_certified, check
     from .backends.formulas import Symbolic, from_sympy, symbolic
     from .backends.proofs import Proof, prove
+    from .functors.machine import machine_parameters
 
 __version__ = "0.1.0"
 
@@ -74,6 +77,7 @@ __all__ = [
     "B",
     "Box",
     "C",
+    "Certificate",
     "Compiled",
     "CompositionError",
     "DerivativeError",
@@ -99,9 +103,12 @@ __all__ = [
     "State",
     "Symbolic",
     "Ty",
+    "UndecidedWarning",
     "Z",
     "adversarial",
+    "assert_certified",
     "batch",
+    "check",
     "circuits",
     "compile",
     "cost",
@@ -120,6 +127,7 @@ __all__ = [
     "lens",
     "load",
     "losses",
+    "machine_parameters",
     "nn",
     "optimizers",
     "prove",
@@ -134,20 +142,24 @@ __all__ = [
     "to_jax",
 ]
 
-# What needs sympy, which takes half a second to import, is imported when it is first asked for.
+# What needs sympy, which takes half a second to import, and what few programs use is imported when it is asked for.
 LATER = {
-    "Proof": "proofs",
-    "Symbolic": "formulas",
-    "from_sympy": "formulas",
-    "prove": "proofs",
-    "symbolic": "formulas",
+    "Certificate": "backends.certificates",
+    "Proof": "backends.proofs",
+    "Symbolic": "backends.formulas",
+    "assert_certified": "backends.certificates",
+    "check": "backends.certificates",
+    "from_sympy": "backends.formulas",
+    "machine_parameters": "functors.machine",
+    "prove": "backends.proofs",
+    "symbolic": "backends.formulas",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f".backends.{LATER[name]}", __name__), name)
+    found = getattr(import_module(f".{LATER[name]}", __name__), name)
     globals()[name] = found
     return found
 

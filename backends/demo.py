@@ -1,7 +1,7 @@
 """The main job, told step by step: a classifier of handwritten digits, from composition to accuracy.
 
 scikit-learn's digits are 1 797 images of 8 x 8 pixels. The model is composed declaratively, looked
-at as a table and as a picture, differentiated, compiled by XLA and trained; nothing is simulated.
+at as a table and as a picture, differentiated, compiled by XLA, trained and certified; nothing is simulated.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..categories.para import Para
 from ..diagrams import R, Z, losses, nn, optimizers
 from ..diagrams.drawing import draw
+from ..diagrams.syntax import Diagram
+from ..diagrams.tracing.jaxpr import from_jax
 from ..functors.batching import batch
 from ..functors.derivatives.derivative import reverse
 from ..functors.derivatives.smooth import handling
@@ -42,8 +45,23 @@ def classifier() -> Para:
         >> nn.relu(R(8, 8, 32))
         >> nn.max_pool(R(8, 8, 32), 2)
     )
-    head = nn.flatten(features.cod) >> nn.dense(4 * 4 * 32, 64) >> nn.relu(64) >> nn.dense(64, 10)
-    return features.named("features") >> head.named("head")
+    return features.named("features") >> _head(nn.relu(64)).named("head")
+
+
+def _head(activation: Any) -> Para:
+    """The scores of 10 classes, from what the features say of an image."""
+    return nn.flatten(R(4, 4, 32)) >> nn.dense(4 * 4 * 32, 64) >> activation >> nn.dense(64, 10)
+
+
+def _planted() -> Diagram:
+    """A relu whose rule is that of a leaky one, for the checker to find."""
+
+    @jax.custom_vjp
+    def leaking(x: jax.Array) -> jax.Array:
+        return jnp.maximum(x, 0.0)
+
+    leaking.defvjp(lambda x: (leaking(x), x), lambda x, g: (jnp.where(x > 0, g, 0.01 * g),))
+    return from_jax(leaking, R(64))
 
 
 def trainer(model: Para, steps: int) -> Learner:
@@ -104,6 +122,9 @@ def run(out: Path, *, epochs: int = 20, seed: int = 0) -> int:
     console.rule("5. train")
     state = _train(console, learner, state, images, labels, epochs, seed)
     accuracy = float((predict(state.params, test_images).argmax(1) == test_labels).mean())
+
+    console.rule("6. certify")
+    _certify(console, model, state.params, test_images[0])
     seconds = time.perf_counter() - started
     console.rule("done")
     console.print(
@@ -166,6 +187,20 @@ def _read(console: Any, model: Para) -> None:
     gradient = reverse(objective, wrt=objective.paths).arrow.open(depth=9)
     simple = simplify(gradient, finite=True)
     console.print(f"The gradient in all parameters has {len(gradient.graph)} boxes, {len(simple.graph)} simplified.")
+
+
+def _certify(console: Any, model: Para, params: Any, image: np.ndarray) -> None:
+    """The way back through the head, box by box, at what it reads of an image; then with a wrong rule in it."""
+    from .certificates import check
+
+    values = dict(zip(model.paths, model.flat(params), strict=True))
+    below, above = ([v for path, v in values.items() if path.startswith(part)] for part in ("features", "head"))
+    read = to_jax(model.at("features"))(image, *below)
+    console.print("Are the derivatives right? Checked along curves, not only at points, of the head:")
+    for what, head in (("as it is", _head(nn.relu(64))), ("with a wrong rule planted", _head(_planted()))):
+        found = check(head, read, *above, modes=("reverse",), effort="quick")
+        verdicts = ", ".join(f"{name} {row.verdict}" for name, row in found.boxes.items())
+        console.print(f"  {what}: {found.verdict} ({verdicts})", highlight=False)
 
 
 def _train(

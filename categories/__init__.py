@@ -11,16 +11,22 @@ from .errors import (
     ParameterError,
     PathError,
     RewriteError,
+    UndecidedWarning,
 )
+from .gluing import Glued, Gluings
 from .lens import Lens, Lenses, Pair
 from .para import Para
 from .param import Init, Param
+from .relations import Evidence, Plot
 
 __all__ = [
     "CompositionError",
     "DerivativeError",
     "EffectError",
+    "Evidence",
     "FileError",
+    "Glued",
+    "Gluings",
     "Init",
     "InputError",
     "Lens",
@@ -32,5 +38,7 @@ __all__ = [
     "Param",
     "ParameterError",
     "PathError",
+    "Plot",
     "RewriteError",
+    "UndecidedWarning",
 ]

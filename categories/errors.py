@@ -17,6 +17,7 @@ __all__ = [
     "ParameterError",
     "PathError",
     "RewriteError",
+    "UndecidedWarning",
 ]
 
 
@@ -75,3 +76,7 @@ class FileError(ParalensError, ValueError):
 
 class RewriteError(ParalensError, ValueError):
     """A rule of rewriting is no equation of maps and of their derivatives, or rules that never come to an end."""
+
+
+class UndecidedWarning(UserWarning):
+    """A derivative could be certified neither right nor wrong."""

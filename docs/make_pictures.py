@@ -7,7 +7,21 @@ import jax.numpy as jnp
 import matplotlib
 from matplotlib.figure import Figure
 
-from paralens import Learner, R, diagram, draw, from_jax, losses, nn, optimizers, reverse, rewriting, simplify, symbolic
+from paralens import (
+    Learner,
+    R,
+    check,
+    diagram,
+    draw,
+    from_jax,
+    losses,
+    nn,
+    optimizers,
+    reverse,
+    rewriting,
+    simplify,
+    symbolic,
+)
 from paralens.backends.demo import classifier
 from paralens.functors.gradient_chart import gradient_chart, layer_gradients
 
@@ -51,6 +65,25 @@ def softmax_attention(q, k, v):
     return jax.nn.softmax(q @ k.T / 2.0) @ v
 
 
+@jax.custom_jvp
+def swish(x):
+    return x * jax.nn.sigmoid(x)
+
+
+@swish.defjvp
+def slope(primals, tangents):
+    """A wrong rule: it is s + x s (1 - s)."""
+    (x,), (v,) = primals, tangents
+    s = jax.nn.sigmoid(x)
+    return x * s, (s + x * s) * v
+
+
+def verdicts(activation):
+    """A model in the colors of its certificate."""
+    model = (nn.dense(3, 4) >> activation).named("hidden") >> nn.dense(4, 2)
+    return check(model).draw(open="hidden")
+
+
 def formulas():
     logistic = symbolic(from_jax(cross_entropy, R(8, 3), R(3), R(8)), names=("X", "w", "y"))
     layer = from_jax(lambda W, x, b, y: 0.5 * jnp.sum((W @ x + b - y) ** 2), R(3, 4), R(4), R(3), R(3))
@@ -92,6 +125,8 @@ def main():
         "rule": rewriting.RULES["a product of transposes"].draw(),
         "learner": draw(learner(mlp)),
         "residual": draw(residual),
+        "certificate": verdicts(nn.relu(4)),
+        "certificate_wrong": verdicts(from_jax(swish, R(4))),
         "classifier": draw(classifier(), open=("features", "head")),
         "transformer": draw(model),
         "transformer_open": draw(model, open=("block_2", "block_2/attention")),

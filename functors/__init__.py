@@ -6,6 +6,7 @@ from .cheapness import GradientCost, gradient_cost
 from .costs import Cost, cost
 from .coverages import Coverage, coverage
 from .derivatives.derivative import Differential, dual, forward, lens, reverse
+from .gluing import glued, taylor
 from .learning import Learner, State, adversarial, dreaming
 from .rewriting import simplify
 from .summaries import Summary, summary
@@ -26,10 +27,12 @@ __all__ = [
     "dreaming",
     "dual",
     "forward",
+    "glued",
     "gradient_cost",
     "lens",
     "reverse",
     "rewriting",
     "simplify",
     "summary",
+    "taylor",
 ]

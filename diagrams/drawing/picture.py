@@ -139,6 +139,15 @@ class Picture:
         right = moved(other.shapes, self.width + gap, (height - other.height) // 2)
         return Picture((*left, *between, *right), self.width + gap + other.width, height)
 
+    def painted(self, look: Callable[[str], str]) -> Picture:
+        """This picture with the box at each path in the look (a key of `LOOKS`) that a function gives for the path.
+
+        An open box is in the look "open" and that name.
+        """
+        # what has a tip is a box
+        found = [_painted(s, look) if isinstance(s, (Rect, Circle)) and s.tip else s for s in self.shapes]
+        return replace(self, shapes=tuple(found))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture to a file named .svg or .png, whole or not at all. Raises `FileError` for other names."""
         target = Path(path)
@@ -174,6 +183,11 @@ class Picture:
 
     def __repr__(self) -> str:
         return f"<Picture {self.width} x {self.height}, {len(self.shapes)} shapes>"
+
+
+def _painted(shape: Rect | Circle, look: Callable[[str], str]) -> Rect | Circle:
+    name = look(shape.tip.rsplit(" : ", 1)[0])
+    return replace(shape, look=f"open {name}" if shape.look.startswith("open ") else name, tip=f"{shape.tip}, {name}")
 
 
 def _n(v: float) -> str:

@@ -64,6 +64,19 @@ LOOKS = {
     "bundle": Look("none", PARAMETER, 3.0),
     "parameter end": Look("none", PARAMETER, 1.6),
     "parameter dot": Look(PARAMETER, "none", 0.0),
+    # verdicts, told apart by lightness and the width of the stroke too
+    "wrong": Look("#f3a59c", "#a31515", 2.6),
+    "undecided": Look("#fbe08e", "#8a6100", 1.8),
+    "intensional": Look("#e9dff8", "#6f42c1", 1.4),
+    "correct": Look("#dff2e1", "#2c7a3d"),
+    "proved": Look("#d5e8f8", "#1f6fb2"),
+    "not checked": Look("#ffffff", "#98a2b0", 1.0),
+    "open wrong": Look("#fff6f5", "#a31515", 2.6),
+    "open undecided": Look("#fffbee", "#8a6100", 1.8),
+    "open intensional": Look("#fbf9fe", "#6f42c1", 1.4),
+    "open correct": Look("#f8fcf8", "#2c7a3d"),
+    "open proved": Look("#f6fafd", "#1f6fb2"),
+    "open not checked": Look("#ffffff", "#98a2b0", 1.0),
 }
 THICK = 3.0  # lines at least so wide have square ends, so that corners are without notches
 

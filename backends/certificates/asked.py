@@ -1,0 +1,254 @@
+"""What `check` was asked: a diagram, inputs that it met, and the region of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...categories.errors import InputError
+from ...categories.para import Para
+from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.emit import callable_of
+from ...diagrams.tracing.jaxpr import from_jax
+from ...diagrams.types import Wire
+from ...functors.learning import Learner
+from ...functors.promotion import promoted, wide_dtype
+from .clauses.curves import region_of
+from .clauses.subjects import double
+
+__all__ = ["Asked", "format_of"]
+
+SAMPLES = 3  # points of the domain that are run through the diagram besides the examples
+
+
+class Asked:
+    """What was asked: the diagram with inputs that it met and the region of them."""
+
+    def __init__(
+        self,
+        given: Any,
+        examples: Sequence[Any],
+        domain: Any,
+        special: Sequence[Any],
+        guards: Any,
+        surrogate: Any,
+        seed: int,
+    ) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.f: Callable[..., Any] | None = None
+        self.wide: Diagram | None = None
+        if isinstance(given, Learner):
+            given = given.step
+        self.d, self.trees = self._read(given, examples)
+        dom = self.d.dom.inside
+        self.moves = [i for i, w in enumerate(dom) if w.differentiable and w.size]
+        first = self._leaves(given, examples, seed)
+        ranges, supply = self._domain(domain)
+        self.met = [first]
+        if self.wide is None and self.f is not None:
+            self.wide = self._in_double(first)
+        region = region_of([dom[i] for i in self.moves], [self._moving(first)], [ranges[i] for i in self.moves])
+        if supply is not None:
+            region.supply = _wrapped(lambda rng: self._moving(supply(rng)), domain)
+        self.declared = [self._flat(p) for p in special]
+        region.declared = [self._moving(p) for p in self.declared]
+        self.region = region
+        for _ in range(SAMPLES if supply is not None or region.boxed else 0):
+            self.met.append(supply(self.rng) if supply is not None else self._placed(first, region.sample(self.rng)))
+        region.met = [self._moving(m) for m in self.met]
+        if guards is not None:
+            found = self._kinks(guards)
+            self.declared += [self._placed(first, x) for x in found]
+            region.declared += found
+        self.surrogate = self._surrogate(surrogate)
+
+    def _read(self, given: Any, examples: Sequence[Any]) -> tuple[Diagram, Any]:
+        if isinstance(given, Para):
+            return given.arrow, None
+        if isinstance(given, Diagram):
+            return given, None
+        if not callable(given):
+            raise InputError(f"check takes a diagram, a model, a learner or a function, not {type(given).__name__}")
+        if not examples:
+            raise InputError("check of a function needs an example of every argument")
+        self.f = given
+        arrays = [jax.tree.map(_array, e) for e in examples]
+        with format_of(arrays):
+            return from_jax(given, *arrays), [jax.tree.structure(e) for e in arrays]
+
+    def _leaves(self, given: Any, examples: Sequence[Any], seed: int) -> list[Any]:
+        """Values of all inputs: those of the examples, and what is left out from the seed."""
+        dom = self.d.dom.inside
+        if self.f is not None:
+            return self._flat(examples)
+        values = [_array(v) for v in jax.tree.leaves(list(examples))]
+        if len(values) > len(dom):
+            raise InputError(f"{len(values)} arrays for the {len(dom)} inputs {self.d.dom}")
+        if isinstance(given, Para) and len(values) <= len(given.dom):
+            data = [*values, *(_made(w, self.rng) for w in given.dom.inside[len(values) :])]
+            return [*data, *given.flat(given.init(jax.random.key(seed)))]
+        return [*values, *(_made(w, self.rng) for w in dom[len(values) :])]
+
+    def _flat(self, arguments: Any) -> list[Any]:
+        """The arrays of some arguments in the dtypes of the wires; raises `InputError` where they do not fit."""
+        arguments = tuple(arguments) if isinstance(arguments, (tuple, list)) else (arguments,)
+        leaves = jax.tree.leaves(list(arguments))
+        dom = self.d.dom.inside
+        if len(leaves) != len(dom):
+            raise InputError(f"{len(leaves)} arrays for the {len(dom)} inputs {self.d.dom}")
+        made = []
+        for i, (a, w) in enumerate(zip(leaves, dom, strict=True)):
+            a = _array(a)
+            if a.shape != w.shape:
+                raise InputError(f"input {i} is {w}, and got an array of shape {a.shape}")
+            made.append(a if w.kind == "Key" else np.asarray(a).astype(jnp.dtype(w.dtype)))
+        return made
+
+    def _moving(self, values: Sequence[Any]) -> list[np.ndarray]:
+        dom = self.d.dom.inside
+        return [np.asarray(values[i]).astype(wide_dtype(dom[i])) for i in self.moves]
+
+    def _placed(self, first: Sequence[Any], moving: Sequence[np.ndarray]) -> list[Any]:
+        found = list(first)
+        for i, a in zip(self.moves, moving, strict=True):
+            found[i] = a.astype(jnp.dtype(self.d.dom.inside[i].dtype))
+        return found
+
+    def _domain(self, domain: Any) -> tuple[list[Any], Callable[..., list[Any]] | None]:
+        """A range for every wire, or a supply of points."""
+        n = len(self.d.dom)
+        if domain is None:
+            return [None] * n, None
+        if callable(domain):
+            return [None] * n, lambda rng: self._flat(domain(rng))
+        if isinstance(domain, dict):
+            raise InputError("the domain has one entry for each argument, in order")
+        if len(domain) in (2, 3) and not isinstance(domain[0], (tuple, list, type(None))):
+            domain = [domain]  # one range, of one argument
+        counts = [t.num_leaves for t in self.trees] if self.trees is not None else [1] * n
+        if len(domain) > len(counts):
+            raise InputError(f"the domain has {len(domain)} entries for {len(counts)} arguments")
+        entries = [*domain, *[None] * (len(counts) - len(domain))]
+        return [r for r, k in zip(entries, counts, strict=True) for _ in range(k)], None
+
+    def _in_double(self, first: Sequence[Any]) -> Diagram | None:
+        """The function traced in double precision, so that its constants are not rounded; None where it cannot be."""
+        assert self.f is not None
+        dom = self.d.dom.inside
+        if all(w.dtype == wide_dtype(w) for w in dom if w.differentiable):
+            return None
+        made, at = [], 0
+        for t in self.trees:
+            leaves = [
+                np.asarray(a).astype(wide_dtype(w)) if w.differentiable else a
+                for a, w in zip(first[at : at + t.num_leaves], dom[at:], strict=False)
+            ]
+            at += t.num_leaves
+            made.append(jax.tree.unflatten(t, leaves))
+        try:
+            with double():
+                d = from_jax(self.f, *made)
+                cast = promoted(d)
+        except Exception:
+            # a function may insist on its own dtype; then its diagram is promoted
+            return None
+        same = len(d.cod) == len(self.d.cod) and all(
+            a.shape == b.shape for a, b in zip(d.cod.inside, self.d.cod.inside, strict=True)
+        )
+        return cast if same and cast.dom == d.dom else None
+
+    @property
+    def function(self) -> Callable[..., Any] | None:
+        """The function that was given, of one array a wire."""
+        f = self.f
+        return None if f is None else _wrapped(lambda *values: jax.tree.leaves(f(*self._unflat(values))), f)
+
+    @property
+    def others(self) -> list[list[Any]]:
+        """Inputs met or declared whose integers differ from those of the first."""
+        fixed = [i for i, w in enumerate(self.d.dom.inside) if not w.differentiable and w.kind != "Key"]
+        found = []
+        for values in (*self.declared, *self.met[1:]):
+            if any((np.asarray(values[i]) != np.asarray(self.met[0][i])).any() for i in fixed):
+                found.append(values)
+        return found[:4]
+
+    def _kinks(self, guards: Callable[..., Any]) -> list[list[np.ndarray]]:
+        """Points at which a guard vanishes, found by bisection along chords of the domain."""
+        found: list[list[np.ndarray]] = []
+
+        def value(x: list[np.ndarray]) -> np.ndarray:
+            args = self._unflat(self._placed(self.met[0], x))
+            return np.concatenate([np.ravel(np.asarray(g, float)) for g in jax.tree.leaves(guards(*args))])
+
+        for _ in range(8):
+            a, b = (
+                self.region.corner(self.rng)
+                if self.region.boxed
+                else (self.region.sample(self.rng), self.region.sample(self.rng))
+            )
+            low, high = value(a), value(b)
+            for e in np.flatnonzero(low * high < 0)[:1]:
+                s, t = 0.0, 1.0
+                for _ in range(60):
+                    m = (s + t) / 2
+                    x = [p + m * (q - p) for p, q in zip(a, b, strict=True)]
+                    s, t = (m, t) if value(x)[e] * low[e] > 0 else (s, m)
+                found.append([p + t * (q - p) for p, q in zip(a, b, strict=True)])
+            if len(found) >= 3:
+                break
+        return found
+
+    def _unflat(self, values: Sequence[Any]) -> list[Any]:
+        made, at = [], 0
+        for t in self.trees or [jax.tree.structure(0)] * len(values):
+            made.append(jax.tree.unflatten(t, list(values[at : at + t.num_leaves])))
+            at += t.num_leaves
+        return made
+
+    def _surrogate(self, surrogate: Any) -> Any:
+        """The map whose derivative is claimed, on arrays of wires."""
+        if surrogate is None:
+            return None
+        if isinstance(surrogate, Diagram):
+            return callable_of(surrogate)
+        if not callable(surrogate):
+            raise InputError("surrogate is the function whose derivative is claimed")
+        return _wrapped(lambda *values: jax.tree.leaves(surrogate(*self._unflat(values))), surrogate)
+
+
+def _wrapped(made: Callable[..., Any], of: Any) -> Callable[..., Any]:
+    """A function that stands for another, by which it is remembered."""
+    made.__wrapped__ = of  # type: ignore[attr-defined]
+    return made
+
+
+def _array(value: Any) -> Any:
+    if isinstance(value, jax.Array) or isinstance(value, np.ndarray):
+        return value
+    return (
+        np.asarray(value, np.float32)
+        if isinstance(value, float) and not jax.config.read("jax_enable_x64")
+        else np.asarray(value)
+    )
+
+
+def format_of(trees: Any) -> Any:
+    """Where arrays are traced: in 64 bits if one of them has them."""
+    dtypes = {str(getattr(a, "dtype", "")) for a in jax.tree.leaves(trees)}
+    return jax.enable_x64(True) if dtypes & {"float64", "complex128"} else nullcontext()
+
+
+def _made(w: Wire, rng: np.random.Generator) -> Any:
+    """An array for a wire that no example was given for."""
+    if w.kind == "Key":
+        return jax.random.split(jax.random.key(int(rng.integers(1 << 30))), w.shape) if w.shape else jax.random.key(0)
+    if w.kind in "BZ":
+        return np.asarray(rng.integers(0, 2, w.shape)).astype(jnp.dtype(w.dtype))
+    made = rng.normal(size=w.shape) + (1j * rng.normal(size=w.shape) if w.kind == "C" else 0)
+    return np.asarray(made).astype(jnp.dtype(w.dtype))

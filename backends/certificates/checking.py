@@ -1,0 +1,240 @@
+"""`check`: whether the derivatives that a diagram hands out are right, box by box.
+
+Every kind of box is examined at the values that flow through it and along curves between them, the whole also through
+its declared domain. By the fundamental lemma the certificate of a diagram is that of its boxes; when the whole is wrong
+though no box seemed to be, the boxes are examined along the image of the very curve on which it showed.
+
+>>> wrong = jax.custom_jvp(lambda x: jnp.sin(x))
+>>> _ = wrong.defjvp(lambda x, v: (jnp.sin(*x), 1.01 * jnp.cos(*x) * v[0]))
+>>> found = check(lambda x: wrong(x) ** 2, 1.0, domain=[(-3, 3)])
+>>> found.verdict, found.worst.witness.hint
+('wrong', 'looks like a constant factor 1.01')
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...categories.errors import InputError, ParalensError
+from ...categories.para import Para
+from ...diagrams.box import Box
+from ...diagrams.params import derived
+from ...diagrams.syntax import Diagram
+from ...functors.learning import Learner
+from ...functors.promotion import wide_dtype
+from .asked import Asked, format_of
+from .certificate import BoxCertificate, Certificate, ordered
+from .clauses.curves import Region
+from .clauses.subjects import claims_of, double
+from .examining import examine
+from .flows import RULED, Flow, Kind
+from .targets import EFFORTS, Facts, Target
+
+__all__ = ["check"]
+
+THREADS = 8
+SMALL = 64  # kinds of boxes up to which the whole is examined with the same effort as each of them
+
+
+def check(
+    d_or_f: Any,
+    *examples: Any,
+    domain: Any = None,
+    special: Sequence[Any] = (),
+    guards: Callable[..., Any] | None = None,
+    tangent: Callable[..., Any] | None = None,
+    noise: float = 0.0,
+    surrogate: Any = None,
+    modes: Sequence[str] = ("forward", "reverse"),
+    order: int = 1,
+    effort: str = "standard",
+    seed: int = 0,
+) -> Certificate:
+    """The certificate of the derivatives of a diagram, a model, a learner or a JAX function.
+
+    `examples` are values of the arguments (arrays or pytrees); of a diagram they may be left out, as those of the
+    parameters of a model, and are then made from the seed. What the author declares are facts: `domain`, one entry an
+    argument, (low, high) or (low, high, "log") or None, or a callable that takes a numpy generator and gives all
+    arguments; `special`, points where claims are compared with derivatives nearby; `guards`, a function of the
+    arguments whose entries vanish where there may be a kink; `tangent(rng, arguments)`, an admissible tangent, where
+    the domain is a manifold; `noise`, the absolute accuracy of the value, such as of an iterative solver; `surrogate`,
+    the function whose derivative is claimed instead. There is no tolerance: bounds are computed.
+
+    `effort` is "quick", "standard" or "thorough": up to 100, 1 000 or 10 000 derivative evaluations a kind of box.
+
+    Raises `InputError` for arguments that do not fit.
+    """
+    if effort not in EFFORTS:
+        raise InputError(f"effort is one of {', '.join(EFFORTS)}, not {effort!r}")
+    if unknown := set(modes) - {"forward", "reverse"} or not modes:
+        raise InputError(f'modes are "forward" and "reverse", not {unknown}')
+    if not isinstance(order, int) or order < 1:
+        raise InputError(f"order is a positive number, not {order!r}")
+    start = time.perf_counter()
+    facts = Facts(float(noise), None, tangent, tuple(modes), order, effort, seed)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        subject = Asked(d_or_f, examples, domain, special, guards, surrogate, seed)
+        facts = replace(facts, surrogate=subject.surrogate)
+        rows, whole = _certified(subject, facts)
+    of = d_or_f if isinstance(d_or_f, (Para, Learner)) else subject.d
+    return Certificate(of, ordered(rows), whole, seed, effort, time.perf_counter() - start)
+
+
+def _certified(asked: Asked, facts: Facts) -> tuple[list[BoxCertificate], BoxCertificate | None]:
+    """The rows of the boxes, and the whole."""
+    flow = _flow(asked.d, asked.met)
+    kinds = list(flow.kinds.values())
+    target = Target(asked.d, asked.met, asked.region, asked.wide, asked.others, asked.declared, function=asked.function)
+    only = kinds[0] if len(kinds) == 1 and _alone(asked.d, kinds[0]) else None
+    if only is not None:
+        return [examine(target, facts, only.paths[0], only.paths)], None
+    inner = replace(facts, noise=facts.noise, surrogate=None, tangent=None)
+    rows = [] if facts.surrogate is not None else _examined(kinds, inner)
+    big = (len(kinds) > SMALL or asked.f is None) and not flow.bare
+    whole = examine(target, replace(facts, effort="quick") if big and facts.effort == "standard" else facts, "", ("",))
+    if whole.verdict == "wrong" and any(r.verdict == "wrong" for r in rows):
+        # what is wrong in the whole has its name
+        whole = replace(whole, verdict="wrong", reason="a box is wrong")
+    elif whole.verdict == "wrong" and facts.surrogate is None:
+        rows, whole = _blamed(asked, rows, whole, inner)
+    if flow.bare:
+        return [*rows, replace(whole, path="diagram", paths=("diagram",))], None
+    # what the boxes have certified needs no second word from a whole that is hard to resolve
+    return rows, None if rows and asked.f is None and whole.verdict == "undecided" else whole
+
+
+def _alone(d: Diagram, kind: Kind) -> bool:
+    return (
+        len(kind.paths) == 1
+        and len(d.graph) == 1
+        and d.dom == kind.box.dom
+        and d.graph.inputs.tolist() == list(range(d.n_in))
+    )
+
+
+def _flow(d: Diagram, points: Sequence[Sequence[Any]]) -> Flow:
+    flow = Flow()
+    with format_of(points):
+        for values in points:
+            flow.run(d, [jnp.asarray(v) if isinstance(v, np.ndarray) else v for v in values])
+    return flow
+
+
+def _examined(kinds: Sequence[Kind], facts: Facts) -> list[BoxCertificate]:
+    """Each kind of box, several at once; loops and branches after what is in them, and only if that is right."""
+    plain = [k for k in kinds if not k.holds]
+    # most of the time goes into compiling, which releases the interpreter
+    with ThreadPoolExecutor(min(len(plain) or 1, os.cpu_count() or 1, THREADS)) as pool:
+        rows = list(pool.map(lambda kind: _kind(kind, facts), plain))
+    wrong = [p for row in rows if row.verdict == "wrong" for p in row.paths]
+    for kind in sorted((k for k in kinds if k.holds), key=lambda k: -max(p.count("/") for p in k.paths)):
+        if any(p.startswith(f"{q}/") for p in wrong for q in kind.paths):
+            continue
+        row = _kind(kind, facts)
+        wrong += row.paths if row.verdict == "wrong" else []
+        rows.append(row)
+    return rows
+
+
+def _kind(kind: Kind, facts: Facts) -> BoxCertificate:
+    # settings of JAX hold for a thread
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return examine(_target(kind), facts, kind.paths[0], kind.paths)
+
+
+def _target(kind: Kind) -> Target:
+    dom = kind.box.dom.inside
+    still = kind.box.params.get("still", ())
+    wrt = tuple(i for i, w in enumerate(dom) if w.differentiable and i not in still)
+    wrt = _claimed(kind.box, wrt)
+    moves = [i for i in wrt if dom[i].size]
+    met = [[np.asarray(m[i]).astype(wide_dtype(dom[i])) for i in moves] for m in kind.met]
+    region = Region([dom[i] for i in moves], met, [None] * len(moves), hull=True)
+    others = []
+    if (
+        kind.box.op not in RULED
+        and not kind.box.params.get("unique_indices")
+        and any(w.kind == "Z" and w.size > 1 for w in dom)
+    ):
+        # the same index again and again, all of them in range
+        first = kind.met[0]
+        others.append(
+            [
+                np.full_like(np.asarray(a), np.asarray(a).flat[0]) if w.kind == "Z" and w.size > 1 else a
+                for a, w in zip(first, dom, strict=True)
+            ]
+        )
+    return Target(kind.box, [list(m) for m in kind.met], region, others=others, wrt=wrt)
+
+
+def _claimed(box: Box, wrt: tuple[int, ...]) -> tuple[int, ...]:
+    """Those inputs in which a box has a derivative, where it has not one in all: the others may be constants."""
+
+    def known(inputs: tuple[int, ...]) -> bool:
+        found = derived(box, ("claims", ("forward", "reverse"), inputs), lambda: claims_of(box, wrt=inputs))
+        return found.forward is not None or found.reverse is not None
+
+    with double():
+        if len(wrt) < 2 or known(wrt):
+            return wrt
+        return tuple(i for i in wrt if known((i,))) or wrt
+
+
+def _blamed(
+    asked: Asked, rows: list[BoxCertificate], whole: BoxCertificate, facts: Facts
+) -> tuple[list[BoxCertificate], BoxCertificate]:
+    """The boxes again, along the image of what showed that the whole is wrong."""
+    witness = whole.witness
+    assert witness is not None
+    if witness.order > 1:
+        return rows, whole
+    dom = asked.d.dom.inside
+    points = []
+    for s in (0.0, -1.0, 1.0, -0.5, 0.5):
+        moved = [
+            np.asarray(a) + s * np.asarray(v) * 1e-2
+            for a, v in zip((witness.inputs[i] for i in asked.moves), witness.direction, strict=True)
+        ]
+        values = list(witness.inputs)
+        for i, a in zip(asked.moves, moved, strict=True):
+            values[i] = a
+        points.append(
+            [
+                v if w.kind == "Key" or not w.differentiable else np.asarray(v).astype(jnp.dtype(w.dtype))
+                for v, w in zip(values, dom, strict=True)
+            ]
+        )
+    try:
+        kinds = list(_flow(asked.d, points).kinds.values())
+    except ParalensError:
+        return rows, whole
+    facts = replace(facts, effort="standard") if facts.effort == "quick" else facts
+    again = _examined(kinds, facts)
+    if any(r.verdict == "wrong" for r in again):
+        bad = {r.paths: r for r in again if r.verdict == "wrong"}
+        merged = [bad.pop(r.paths, r) for r in rows] + list(bad.values())
+        return merged, replace(whole, reason="a box is wrong")
+    if (
+        witness.clause == "point"
+        and np.isfinite(witness.claimed)
+        and any(r.verdict == "intensional" for r in (*rows, *again))
+    ):
+        return rows, replace(
+            whole, verdict="intensional", witness=None, worst=0.0, points=(*whole.points, _point(witness))
+        )
+    return rows, whole
+
+
+def _point(witness: Any) -> Any:
+    from .certificate import Point
+
+    return Point(tuple(np.asarray(a) for a in witness.inputs), witness.claimed, witness.actual, witness.actual, False)

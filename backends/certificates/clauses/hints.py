@@ -1,0 +1,46 @@
+"""What a wrong slope looks like: the first pattern that fits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .panels import Integral
+from .parts import Defect
+from .subjects import Subject
+
+__all__ = ["hint_of"]
+
+
+def hint_of(subject: Subject, integral: Integral, f: Defect) -> str:
+    """A constant factor, a sign, a dropped input, or nothing."""
+    node, h = f.panel.node, f.panel.half
+    claimed, actual = node.d[:, f.entry], integral.actual(node.F[:, f.entry], h)
+    inner = slice(2, -2)
+    size = np.abs(actual[inner]).max(initial=0.0)
+    if size == 0:
+        return "the value does not change along the curve, though a slope is claimed"
+    if np.abs(claimed).max() == 0:
+        return "looks like a dropped dependence: the claimed slope is zero"
+    with np.errstate(all="ignore"):
+        ratio = claimed[inner] / actual[inner]
+    if np.isfinite(ratio).all() and np.ptp(ratio) <= 1e-6 * np.abs(ratio).max():
+        mean = float(ratio.mean())
+        return "looks like a wrong sign" if abs(mean + 1) < 1e-9 else f"looks like a constant factor {mean:.7g}"
+    return _dropped(subject, integral, f)
+
+
+def _dropped(subject: Subject, integral: Integral, f: Defect) -> str:
+    """The inputs, moved one at a time, for which the claim is zero where the value is not still."""
+    panel = f.panel
+    if len(subject.inputs) < 2:
+        return ""
+    xs, vs = panel.curve.at(panel.times)
+    dropped = []
+    for k in range(len(xs)):
+        alone = [v if i == k else np.zeros_like(v) for i, v in enumerate(vs)]
+        d = subject.run(xs, alone, panel.ws, panel.still, slopes=True).d[:, f.entry]
+        held = [x if i == k else np.broadcast_to(x[8], x.shape) for i, x in enumerate(xs)]
+        F = subject.values(held, panel.ws if subject.only_reverse else None, panel.still)[:, f.entry]
+        if np.abs(d).max() == 0 and np.ptp(F) > 1e-6 * np.abs(F).max():
+            dropped.append(str(k))
+    return f"looks like a dropped dependence on input {', '.join(dropped)}" if dropped else ""

@@ -1,0 +1,238 @@
+"""The clauses beside the relation itself: transpose, linearity, finiteness of cotangents, and precision.
+
+transpose    ⟨w, J v⟩ = ⟨Jᵀ w, v⟩ at every node, gauged by the sums of absolute terms
+linear       J (v + v') = J v + J v', J (c v) = c J v for c = 1e±9, J 0 = 0, and the same for cotangents
+precision    the rule in the wire's own dtype against its promotion: it may lose what an ulp of the input does, and
+             no more than half of the digits where the value loses none
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .bounds import MARGIN
+from .curves import Curve
+from .parts import Panel, Still
+from .subjects import Arrays, Node, Subject
+
+__all__ = ["Violation", "linear", "precise", "transposed"]
+
+STABLE = 20.0  # a gap that is so many times larger than its own scatter under ulps of the input is no rounding
+LARGE = 2.0**30  # a power of two, by which scaling is exact
+LOOSE = 16.0  # half of the digits, and some
+
+
+@dataclass(frozen=True, eq=False)
+class Violation:
+    """A clause that does not hold: at x, for direction vs and cotangent ws, two numbers that should be equal."""
+
+    clause: str
+    mode: str
+    x: Arrays
+    vs: Arrays
+    ws: Arrays
+    claimed: float
+    actual: float
+    ratio: float
+    still: Still = None
+
+
+def transposed(subject: Subject, panels: list[Panel], rng: np.random.Generator) -> tuple[Violation | None, float]:
+    """Whether the reverse derivative is the transpose of the forward one at the nodes of these panels."""
+    worst = 0.0
+    if subject.per_node < 2:
+        return None, worst
+    suspects: list[tuple[float, Panel, int]] = []
+    for panel in panels:
+        if panel.slopes:
+            continue
+        node = panel.node
+        with np.errstate(all="ignore"):
+            right, terms = node.right.sum(axis=1), node.left_terms + node.right_terms.sum(axis=1)
+            ratio = np.abs(node.left - right) / (MARGIN * subject.unit * terms + np.finfo(float).tiny)
+        ratio = np.where(np.isfinite(ratio) & np.isfinite(node.F).all(axis=1), ratio, 0.0)
+        worst = max(worst, float(ratio[ratio <= 1].max(initial=0.0)))
+        suspects += [(float(ratio[j]), panel, int(j)) for j in np.flatnonzero(ratio > 1)]
+    for ratio, panel, j in sorted(suspects, key=lambda s: -s[0])[:3]:
+        xs, vs = panel.curve.at(panel.times[[j]])
+        ws = [w[[j]] for w in panel.ws]
+        found = _scattered(subject, xs, vs, ws, panel.still, rng)
+        if found is not None:
+            x, v, w = ([a[0] for a in arrays] for arrays in (xs, vs, ws))
+            return Violation("transpose", "reverse", x, v, w, found[1], found[0], ratio, panel.still), worst
+    return None, worst
+
+
+def _scattered(
+    subject: Subject, xs: Arrays, vs: Arrays, ws: Arrays, still: Still, rng: np.random.Generator
+) -> tuple[float, float] | None:
+    """Both sides of the transpose where their gap is more than its scatter under ulps of the input, or None."""
+    n = 9
+    moved = [
+        np.concatenate([x, x * (1 + 4 * subject.unit * rng.choice([-1.0, 1.0], (n - 1, *x.shape[1:])))]) for x in xs
+    ]
+    v, w = ([np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays] for arrays in (vs, ws))
+    node = subject.run(moved, v, w, still)
+    gap = node.left - node.right.sum(axis=1)
+    terms = float((node.left_terms + node.right_terms.sum(axis=1))[0])
+    if not np.isfinite(gap).all():
+        return None
+    if abs(np.median(gap)) > STABLE * np.std(gap) + 10 * MARGIN * subject.unit * terms:
+        return float(node.left[0]), float(node.right.sum(axis=1)[0])
+    return None
+
+
+def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still = None) -> Violation | None:
+    """Whether tangents and cotangents enter linearly at a point."""
+    large = LARGE if subject.unit < 1e-9 else 2.0**10
+    #           base    other   sum     large       small           zero
+    pick = [(1, 0), (0, 1), (1, 1), (large, 0), (1 / large, 0), (0, 0)]
+
+    def rows(
+        x: Arrays, v: list[Arrays], w: list[Arrays]
+    ) -> tuple[np.ndarray, np.ndarray, Arrays, Arrays, np.ndarray, bool]:
+        made = [(_combined(v, c), w[0]) for c in pick] + [(v[0], _combined(w, c)) for c in pick[1:]]
+        vs, ws = ([np.stack([r[k][i] for r in made]) for i in range(len(made[0][k]))] for k in (0, 1))
+        node = subject.run([np.broadcast_to(a, (len(made), *np.shape(a))) for a in x], vs, ws, still)
+        back = [0, 6, 7, 8, 9, 10]
+        right, terms = (a.sum(axis=1)[back][:, None] for a in (node.right, node.right_terms))
+        return node.d[:6], np.asarray(right), list(vs), list(ws), np.asarray(terms), bool(np.isfinite(node.F[0]).all())
+
+    v, w = ([_direction(wires, rng) for _ in range(2)] for wires in (subject.inputs, subject.outputs))
+    d, right, vs, ws, terms, finite = rows(x, v, w)
+    if not finite:
+        return None
+    modes = [("forward", 0, d, None)] if subject.claims.forward is not None else []
+    modes += [("reverse", 1, right, terms)] if subject.claims.reverse is not None else []
+    for mode, which, values, gauge in modes:
+        gap, bound, should = _additive(values, large, subject.unit, gauge)
+        if not (gap > bound).any():
+            continue
+        # a map that is linear but ill-conditioned scatters as much under ulps of its inputs
+        again = []
+        for _ in range(6):
+            near, u, c = ([_jittered(a, subject.unit, rng) for a in arrays] for arrays in (x, v[0], w[0]))
+            moved = rows(near, [u, v[1]], [c, w[1]])
+            again.append(_signed(moved[1] if which else moved[0], large))
+        signed = np.array([_signed(values, large), *again])
+        sure = np.abs(np.median(signed, axis=0)) > STABLE * np.std(signed, axis=0) + bound
+        sure |= ~np.isfinite(signed).any(axis=0) & np.isfinite(values[:2]).all()
+        if sure.any():
+            row, e = np.unravel_index(
+                int(np.where(sure, np.nan_to_num(gap / bound, nan=np.inf), 0).argmax()), gap.shape
+            )
+            at = 2 + int(row) + (5 if which else 0)
+            claimed = float(values[2 + row, e])
+            return Violation(
+                "linear",
+                mode,
+                x,
+                [a[at] for a in vs],
+                [a[at] for a in ws],
+                claimed,
+                float(should[row, e]),
+                float(gap[row, e] / bound[row, e]),
+                still,
+            )
+    return None
+
+
+def _combined(pair: list[Arrays], c: tuple[float, float]) -> Arrays:
+    return [c[0] * a + c[1] * b for a, b in zip(*pair, strict=True)]
+
+
+def _jittered(a: np.ndarray, u: float, rng: np.random.Generator) -> np.ndarray:
+    return a * (1 + 4 * u * rng.choice([-1.0, 1.0], np.shape(a)))
+
+
+def _direction(wires: list, rng: np.random.Generator) -> Arrays:
+    return [rng.normal(size=w.shape) + (1j * rng.normal(size=w.shape) if w.kind == "C" else 0) for w in wires]
+
+
+def _signed(d: np.ndarray, large: float) -> np.ndarray:
+    """By how much additivity, both scalings and zero fail: a row each."""
+    return np.stack([d[2] - d[0] - d[1], d[3] - large * d[0], d[4] - d[0] / large, d[5]])
+
+
+def _additive(
+    d: np.ndarray, large: float, u: float, terms: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gaps, bounds and what should be, for additivity, both scalings and zero."""
+    top = (np.abs(d) if terms is None else terms)[[0, 1]].max()
+    gap = np.nan_to_num(np.abs(_signed(d, large)), nan=np.inf)
+    if not np.isfinite(d[[0, 1]]).all():
+        gap = np.zeros_like(gap)
+    sizes = np.array([top, large * top, top / large, top])
+    bound = np.broadcast_to(LOOSE * np.sqrt(u) * sizes[:, None] + np.finfo(float).tiny, gap.shape)
+    return gap, bound, np.stack([d[0] + d[1], large * d[0], d[0] / large, 0 * d[0]])
+
+
+def precise(
+    own: Subject,
+    wide: Subject,
+    curve: Curve,
+    times: np.ndarray,
+    rng: np.random.Generator,
+    still: tuple[Still, Still],
+    narrow: Callable[[], Any],
+) -> tuple[Violation | None, float]:
+    """Whether the rule in its own dtype says what its promotion says, up to what an ulp of the inputs does.
+
+    Gives the violation, if there is one, and the largest loss as a part of what is allowed.
+    """
+    xs, vs = curve.at(times)
+    u = own.unit
+    # both at the same points: those that the narrower format has
+    xs, vs = (own.rounded(arrays) for arrays in (xs, vs))
+    ws = own.rounded([rng.normal(size=(len(times), *w.shape)) for w in own.outputs], outputs=True)
+    near = [x * (1 + 2 * u * rng.choice([-1.0, 1.0], x.shape)) for x in xs]
+    with narrow():
+        mine = own.run(xs, vs, ws, still[0])
+    its, close = wide.run(xs, vs, ws, still[1]), wide.run(near, vs, ws, still[1])
+    worst, found = 0.0, None
+    ok = np.asarray(np.isfinite(its.F).all(axis=1) & np.isfinite(mine.F).all(axis=1))
+    with np.errstate(all="ignore"):
+        value_gap = np.abs(mine.F - its.F)
+        value_loss = value_gap / (np.abs(its.F).max(axis=1, keepdims=True) + np.abs(close.F - its.F) / u + own.tiny / u)
+        kept = np.nan_to_num(value_loss, nan=np.inf).max(axis=1, initial=0.0) <= 64 * u
+        # at a point values may be right by chance: they must be nearly everywhere
+        accurate = ok & kept & (kept[ok].mean() > 0.9 if ok.any() else False)
+    sides = [("forward", mine.d, its.d, close.d)] if own.claims.forward is not None else []
+    if own.claims.reverse is not None:
+        a, b, c = (n.right.sum(axis=1, keepdims=True) for n in (mine, its, close))
+        sides.append(("reverse", a, b, c))
+    extent = [max(float(np.abs(a).max(initial=0.0)) for a in arrays) for arrays in (xs, vs)]
+    rate = extent[1] / extent[0] if extent[0] else 0.0
+    for mode, a, b, c in sides:
+        lost = _loss(own, mode, a, b, c, its, ok, rate)
+        lost = np.where(accurate[:, None], lost, 0.0)
+        worst = max(worst, float(lost[lost <= 1].max(initial=0.0)))
+        if (lost > 1).any() and found is None:
+            j, e = np.unravel_index(int(lost.argmax()), lost.shape)
+            x, v, w = ([v[j] for v in arrays] for arrays in (xs, vs, ws))
+            claimed, actual, ratio = (float(array[j, e]) for array in (a, b, lost))
+            found = Violation("precision", mode, x, v, w, claimed, actual, ratio, still[0])
+    return found, worst
+
+
+def _loss(
+    own: Subject, mode: str, a: np.ndarray, b: np.ndarray, c: np.ndarray, its: Node, ok: np.ndarray, rate: float
+) -> np.ndarray:
+    """How far claims `a` in their own dtype are from `b`, as a part of what is allowed; `c` is `b` an ulp away."""
+    u = own.unit
+    limit = float(np.finfo(np.float32).max) if u > 1e-9 else np.inf
+    with np.errstate(all="ignore"):
+        forward = mode == "forward"
+        size = np.abs(b).max(axis=1, keepdims=True) if forward else its.right_terms.sum(axis=1, keepdims=True)
+        most = np.max(size[ok], initial=0.0)
+        # slopes that are small against the value lose what the value loses
+        value = 64 * u * rate * np.abs(its.F).max(axis=1, keepdims=True)
+        allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * np.abs(c - b) + value + own.tiny
+        gap = np.abs(a - b)
+    # in double precision itself what is not finite is not finite in the promotion either
+    broken = np.inf if u > 1e-9 else 0.0
+    return np.where(np.isfinite(b) & (np.abs(b) < limit), np.where(np.isfinite(a), gap / allowed, broken), 0.0)

@@ -1,0 +1,96 @@
+"""What rounding does on a panel, measured: the noise of values and slopes, and the response to an ulp of the inputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .bounds import NOISE_POINTS, PANEL, noise
+from .parts import Panel
+from .subjects import Subject
+
+__all__ = ["noise_of", "response_of", "scatter_of"]
+
+STAIR = 1e3  # times the rounding of the largest value: a staircase of rounding has no higher steps
+
+
+def noise_of(subject: Subject, panel: Panel, entry: int, top: float) -> tuple[float, float]:
+    """The noise of value and slope: the largest of five places for the one, of one for the other, at several scales.
+
+    Next to distances that are small in the panel stand those that are small against the inputs: what is rounded on
+    the way to a value may be a staircase whose steps are longer than the panel.
+    """
+    near, far = _steps(panel, entry)
+    found = [_at(subject, panel, entry, place, step, False) for place in (0, 4, 8, 12, 16) for step in near]
+    # far out a kink looks like noise, at some of the places and of any size
+    wide = [min(_at(subject, panel, entry, place, step, False) for place in (0, 8, 16)) for step in far]
+    found += [n for n in wide if n <= STAIR * subject.unit * top]
+    if np.ptp(panel.node.F[:, entry]) == 0:
+        found.append(_stair(subject, panel, entry, top))
+    return max(found), _at(subject, panel, entry, 8, near[0], True)
+
+
+def _steps(panel: Panel, entry: int) -> tuple[list[float], list[float]]:
+    """Distances in the time of the curve; far ones too where values repeat, as on a staircase."""
+    xs, vs = panel.curve.at(panel.times[[8]])
+    size = max([float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in xs], default=0.0)
+    speed = max([float(np.abs(v).max(initial=0.0)) for v in vs], default=0.0)
+    unit = size / speed if size and speed else 0.0
+    near = [panel.half * 2.0**-20, *(unit * 2.0**-k for k in (30, 38, 22) if unit)]
+    stairs = len(np.unique(panel.node.F[:, entry])) < PANEL - 4
+    return near, [unit * 2.0**-k for k in (12, 4) if unit and stairs]
+
+
+def scatter_of(subject: Subject, panel: Panel, entry: int, place: int) -> float:
+    """How far slopes at nine close points are from a parabola, at the one of two distances where it is less."""
+    steps, found = np.arange(NOISE_POINTS) - NOISE_POINTS // 2, []
+    for fine in (2.0**-16, 2.0**-24):
+        xs, vs = panel.curve.at(panel.times[place] + panel.half * fine * steps)
+        ws = [w[:NOISE_POINTS] for w in panel.ws]
+        d = subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]
+        size = float(np.abs(d).max(initial=0.0))
+        if not np.isfinite(size) or not size:
+            return 0.0
+        part = d / size  # squares of huge numbers are none
+        found.append(size * float(np.std(part - np.polyval(np.polyfit(steps, part, 2), steps))))
+    # what falls with the distance is not noise
+    return min(found) if found[1] > found[0] / 10 else 0.0
+
+
+def _stair(subject: Subject, panel: Panel, entry: int, top: float) -> float:
+    """The least step that a constant value takes further out, if rounding of values elsewhere is as large."""
+    xs, vs = panel.curve.at(panel.times[[8]])
+    size = max([float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in xs], default=0.0)
+    speed = max([float(np.abs(v).max(initial=0.0)) for v in vs], default=0.0)
+    if not size or not speed:
+        return 0.0
+    times = panel.times[8] + size / speed * np.concatenate([2.0 ** np.arange(-10, 12), -(2.0 ** np.arange(-10, 12))])
+    xs, _ = panel.curve.at(times)
+    ws = [np.broadcast_to(w[:1], (len(times), *w.shape[1:])) for w in panel.ws]
+    F = subject.values(xs, ws if subject.only_reverse else None, panel.still)[:, entry]
+    steps = np.abs(F[np.isfinite(F)] - panel.node.F[8, entry])
+    least = float(steps[steps > 0].min(initial=np.inf))
+    return least if least <= STAIR * subject.unit * top else 0.0
+
+
+def _at(subject: Subject, panel: Panel, entry: int, place: int, step: float, slopes: bool) -> float:
+    times = panel.times[place] + step * (np.arange(NOISE_POINTS) - NOISE_POINTS // 2)
+    xs, vs = panel.curve.at(times)
+    ws = [w[:NOISE_POINTS] for w in panel.ws]
+    if slopes:
+        values = subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]
+    else:
+        values = subject.values(xs, ws if subject.only_reverse else None, panel.still)[:, entry]
+    return float(np.nan_to_num(noise(values), posinf=0.0))
+
+
+def response_of(subject: Subject, panel: Panel, entry: int, rng: np.random.Generator) -> float:
+    """|J| |x|: how a value moves with its inputs, each moved by its own size with a random sign."""
+    xs, _ = panel.curve.at(panel.times[[0, 8, 16]])
+    ends = zip(xs, panel.curve.start, panel.curve.end, strict=True)
+    # points of a line are rounded like its ends
+    sizes = [
+        np.maximum(np.abs(x), np.maximum(*(np.where(np.isfinite(e), np.abs(e), 0) for e in (a, b)))) for x, a, b in ends
+    ]
+    vs = [s * rng.choice([-1.0, 1.0], s.shape) for s in sizes]
+    d = subject.run(xs, vs, [w[:3] for w in panel.ws], panel.still, slopes=True).d[:, entry]
+    return float(np.abs(d[np.isfinite(d)]).max(initial=0.0))

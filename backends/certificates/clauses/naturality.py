@@ -1,0 +1,158 @@
+"""Naturality: a JAX function and its rule must say the same eagerly, twice, under `jit` and under `vmap`.
+
+A diagram is pure and its rules are traced, so that this is asked of functions alone: of their batching rules, of rules
+that keep state, and of whether the diagram says what JAX says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ....diagrams.types import Ty
+from .linearity import Violation
+from .subjects import Claims, Map, Subject
+
+__all__ = ["claims_of_function", "natural"]
+
+
+def claims_of_function(g: Map, dom: Ty, cod: Ty) -> Claims:
+    """What JAX itself derives from a function of one array a wire: where no diagram has a derivative."""
+    moves = [i for i, w in enumerate(dom.inside) if w.differentiable]
+    flows = [i for i, w in enumerate(cod.inside) if w.differentiable]
+
+    def moving(xs: Sequence[Any]) -> tuple[Callable[..., Any], list[Any]]:
+        def run(*moved: Any) -> list[Any]:
+            found = list(xs)
+            for i, a in zip(moves, moved, strict=True):
+                found[i] = a
+            ys = g(*found)
+            return [ys[i] for i in flows]
+
+        return run, [xs[i] for i in moves]
+
+    def forward(*args: Any) -> list[Any]:
+        run, at = moving(args[: len(dom)])
+        _, dys = jax.jvp(run, at, list(args[len(dom) :]))
+        return [*g(*args[: len(dom)]), *dys]
+
+    def reverse(*args: Any) -> Sequence[Any]:
+        run, at = moving(args[: len(dom)])
+        return jax.vjp(run, *at)[1](list(args[len(dom) :]))
+
+    return Claims(dom, cod, g, forward, reverse, {}, tuple(moves))
+
+
+def natural(
+    g: Map, own: Subject, points: Sequence[Sequence[Any]], rng: np.random.Generator, *, small: bool = True
+) -> Violation | None:
+    """Compare values, tangents and cotangents of a function at points in all the ways that it can be called.
+
+    Of a function that is not `small` only its compiled form and its diagram are compared.
+    """
+    dom, cod = own.claims.dom.inside, own.claims.cod.inside
+    moves, flows = ([i for i, w in enumerate(ws) if w.differentiable] for ws in (dom, cod))
+    vs = [jnp.asarray(rng.normal(size=dom[i].shape).astype(jnp.dtype(dom[i].dtype))) for i in moves]
+    ws = [jnp.asarray(rng.normal(size=cod[i].shape).astype(jnp.dtype(cod[i].dtype))) for i in flows]
+    ours, theirs = own.claims, claims_of_function(g, own.claims.dom, own.claims.cod)
+    neither = ours.forward is None and ours.reverse is None
+    # the modes that both the diagram and JAX have
+    modes = [m for m in ("forward", "reverse") if neither or getattr(ours, m) is not None]
+    modes = [m for m in modes if _traces(getattr(theirs, m), points[0], vs if m == "forward" else ws)]
+    labels = ["value"] * len(flows) + ["forward"] * len(flows) * ("forward" in modes) + ["reverse"] * len(moves)
+    run = _everything(theirs, modes, vs, ws, flows)
+    compiled = jax.jit(run)
+    first = [(run if small else compiled)(*p) for p in points]
+    still = [i for i in range(len(dom)) if i not in moves and dom[i].kind != "Key"]
+    same = all((np.asarray(p[i]) == np.asarray(points[0][i])).all() for p in points[1:] for i in still)
+
+    def stacked() -> list[list[Any]]:
+        given = [jnp.stack([p[i] for p in points]) if i in moves else points[0][i] for i in range(len(dom))]
+        made = jax.vmap(run, in_axes=[0 if i in moves else None for i in range(len(dom))])(*given)
+        return [[v[k] for v in made] for k in range(len(points))]
+
+    ways: dict[str, Callable[[], Any]] = {}
+    if small:
+        ways = {"called again": lambda: [run(*p) for p in points], "under jit": lambda: [compiled(*p) for p in points]}
+        ways |= {"under vmap": stacked} if same else {}
+    if own.claims.value is not g:
+        diagram = jax.jit(_everything(ours, modes, vs, ws, flows))
+        ways["as a diagram"] = lambda: [diagram(*p) for p in points]
+    for how, way in ways.items():
+        try:
+            found = _apart(first, way(), own.unit)
+        except Exception:  # a function need not be one that can be traced in this way
+            continue
+        if found is not None and not _scatters(compiled, points[found[0]], moves, found[2] - found[3], rng, own.unit):
+            k, part, a, b, ratio = found
+            x = [np.asarray(points[k][i]) for i in moves]
+            v, w = ([np.asarray(a) for a in arrays] for arrays in (vs, ws))
+            return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]))
+    return None
+
+
+def _everything(
+    claims: Claims, modes: Sequence[str], vs: Sequence[Any], ws: Sequence[Any], flows: Sequence[int]
+) -> Callable[..., list[Any]]:
+    """Values, tangents and cotangents as one function of the inputs, for some of the modes."""
+    n = len(claims.cod)
+
+    def run(*x: Any) -> list[Any]:
+        found = [claims.value(*x)[i] for i in flows]
+        if "forward" in modes and claims.forward is not None:
+            found += claims.forward(*x, *vs)[n:]
+        if "reverse" in modes and claims.reverse is not None:
+            found += claims.reverse(*x, *ws)
+        return found
+
+    return run
+
+
+def _traces(f: Any, point: Sequence[Any], extra: Sequence[Any]) -> bool:
+    """Whether JAX has such a mode of a function."""
+    try:
+        jax.jit(f).lower(*point, *extra)
+    except Exception:
+        return False
+    return True
+
+
+def _scatters(
+    run: Callable[..., Any],
+    point: Sequence[Any],
+    moves: Sequence[int],
+    gap: float,
+    rng: np.random.Generator,
+    u: float,
+) -> bool:
+    """Whether ulps of the inputs move the results by as much as the gap."""
+    seen = []
+    for _ in range(8):
+        near = list(point)
+        for i in moves:
+            a = near[i]
+            near[i] = a * (1 + 4 * u * rng.choice([-1.0, 1.0], np.shape(a))).astype(jnp.dtype(a.dtype))
+        seen.append(np.concatenate([np.ravel(np.asarray(a)).astype(complex) for a in run(*near)]))
+    parts = np.real(seen)
+    with np.errstate(invalid="ignore"):
+        return abs(gap) <= 20 * float(np.nan_to_num(np.ptp(parts, axis=0)).max(initial=0.0))
+
+
+def _apart(
+    first: Sequence[Sequence[Any]], again: Sequence[Sequence[Any]], u: float
+) -> tuple[int, int, float, float, float] | None:
+    """Where two runs differ by more than half of the digits: the point, the part, both entries and the ratio."""
+    for k, (one, other) in enumerate(zip(first, again, strict=True)):
+        for part, (a, b) in enumerate(zip(one, other, strict=True)):
+            x, y = np.asarray(a).astype(complex), np.asarray(b).astype(complex)
+            both = np.isfinite(x) & np.isfinite(y)
+            size = max(float(np.abs(x[both]).max(initial=0.0)), float(np.abs(y[both]).max(initial=0.0)))
+            gap = np.abs(np.where(both, x, 0) - np.where(both, y, 0))
+            if gap.size and gap.max() > np.sqrt(u) * 4 * size:
+                e = int(gap.argmax())
+                return k, part, float(x.flat[e].real), float(y.flat[e].real), float(gap.max() / (u * size))
+    return None

@@ -1,0 +1,286 @@
+"""A map with the derivatives that are claimed of it, as one compiled program over a panel of points.
+
+A subject knows a map F and what is claimed to be its forward derivative J(x) v and its reverse derivative J(x)ᵀ w. At
+each node it gives what the clauses compare, all at once: the value, the claimed slope, and both sides of the transpose
+
+    ⟨w, J(x) v⟩ = ⟨J(x)ᵀ w, v⟩         with Σ|terms|, by which rounding is gauged
+
+The pairing is that of JAX: real, complex numbers unconjugated. Points run one after the other inside of one `lax.map`,
+so a rule meets `jit` and `scan`, and memory is that of one point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ....categories.errors import DerivativeError
+from ....diagrams.syntax import Diagram
+from ....diagrams.tracing.emit import callable_of
+from ....diagrams.types import Ty, Wire
+from ....functors.derivatives.derivative import forward, reverse
+from ....functors.promotion import wide_dtype
+from .bounds import PANEL, roundoff
+
+__all__ = ["Claims", "Node", "Subject", "claims_of", "double"]
+
+Arrays = list[np.ndarray]
+Map = Callable[..., Sequence[Any]]
+
+# Outputs beyond this are observed through some of their entries and through signed sums of all of them.
+OBSERVED, SUMS = 512, 256
+
+VALUES, SLOPES, ALL = 0, 1, 2  # what is wanted at a point
+
+
+@contextmanager
+def double() -> Iterator[None]:
+    """Where programs in double precision are traced and run, under JAX's ordinary promotion."""
+    with ExitStack() as stack:
+        stack.enter_context(jax.enable_x64(True))
+        stack.enter_context(jax.numpy_dtype_promotion("standard"))
+        stack.enter_context(jax.numpy_rank_promotion("allow"))
+        yield
+
+
+@dataclass(frozen=True)
+class Claims:
+    """A map with its claimed derivatives: `value(*x)`, `forward(*x, *v)` and `reverse(*x, *w)`, each giving a sequence.
+
+    A claim is None where there is none, and `missing` says why. `forward` gives values and tangents.
+    """
+
+    dom: Ty
+    cod: Ty
+    value: Map
+    forward: Map | None
+    reverse: Map | None
+    missing: dict[str, str]
+    wrt: tuple[int, ...]
+
+
+def claims_of(d: Diagram, modes: Sequence[str] = ("forward", "reverse"), wrt: tuple[int, ...] | None = None) -> Claims:
+    """A diagram with the derivatives that the functors give it, in all inputs or in those that are asked for."""
+    if wrt is None:
+        wrt = tuple(i for i, w in enumerate(d.dom.inside) if w.differentiable)
+    made: dict[str, Map] = {}
+    missing: dict[str, str] = {}
+    for mode, functor in (("forward", forward), ("reverse", reverse)):
+        if mode not in modes:
+            missing[mode] = "was not asked for"
+            continue
+        try:
+            made[mode] = callable_of(functor(d, wrt=wrt))
+        except DerivativeError as error:
+            missing[mode] = str(error)
+    return Claims(d.dom, d.cod, callable_of(d), made.get("forward"), made.get("reverse"), missing, wrt)
+
+
+@dataclass(frozen=True)
+class Node:
+    """What a panel of points gives, with the points as the first axis of every array.
+
+    Fields: values `F` and claimed slopes `d` of the observed outputs (n, m); both sides of the transpose with their
+    sums of absolute terms (n,), the right one for each input that moves (n, inputs); how far the value that goes with
+    the tangent is from the value (n,); and whether every cotangent is finite (n,).
+    """
+
+    F: np.ndarray
+    d: np.ndarray
+    left: np.ndarray
+    left_terms: np.ndarray
+    right: np.ndarray
+    right_terms: np.ndarray
+    apart: np.ndarray
+    finite: np.ndarray
+
+
+class Subject:
+    """A map with its claims, run at panels of points; `evals` counts the derivatives that it evaluated."""
+
+    def __init__(self, claims: Claims, still: Sequence[Any], *, compare: bool = True) -> None:
+        """`still` are all inputs, of which those that move are replaced at every node.
+
+        Without `compare` the value that goes with a tangent may be another, as that of a surrogate.
+        """
+        self.claims, self.still, self.compare = claims, list(still), compare
+        self.evals = 0
+        self.moves = [i for i in claims.wrt if claims.dom.inside[i].size]
+        self.flows = [i for i, w in enumerate(claims.cod.inside) if w.differentiable]
+        self.per_node = (claims.forward is not None) + (claims.reverse is not None)
+
+    @property
+    def inputs(self) -> list[Wire]:
+        """The wires that move."""
+        return [self.claims.dom.inside[i] for i in self.moves]
+
+    @property
+    def outputs(self) -> list[Wire]:
+        """The wires that have cotangents."""
+        return [self.claims.cod.inside[i] for i in self.flows]
+
+    @property
+    def unit(self) -> float:
+        """The coarsest unit roundoff among the wires."""
+        return max([roundoff(w.dtype) for w in (*self.inputs, *self.outputs)], default=roundoff("float64"))
+
+    @property
+    def only_reverse(self) -> bool:
+        """Whether slopes are read from the reverse derivative, one cotangent at a time."""
+        return self.claims.forward is None
+
+    def rounded(self, arrays: Arrays, outputs: bool = False) -> Arrays:
+        """Arrays as numbers that the wires can hold, in double precision."""
+        wide = self._typed(arrays, self.outputs if outputs else self.inputs)
+        return [a.astype(np.complex128 if np.iscomplexobj(a) else np.float64) for a in wide]
+
+    @property
+    def tiny(self) -> float:
+        """The smallest normal number of the coarsest wire: below it all formats lose digits."""
+        return max([float(jnp.finfo(w.dtype).tiny) for w in (*self.inputs, *self.outputs)], default=0.0)
+
+    def run(
+        self, xs: Arrays, vs: Arrays, ws: Arrays, still: Sequence[Any] | None = None, *, slopes: bool = False
+    ) -> Node:
+        """The nodes at points xs with directions vs and cotangents ws, each stacked along a first axis of any length.
+
+        With `slopes` only values and slopes are wanted: the reverse derivative is not run if there is a forward one.
+        """
+        self.evals += len(xs[0]) * (1 if slopes else self.per_node)
+        return Node(*self._over(SLOPES if slopes else ALL, xs, vs, ws, still))
+
+    def values(self, xs: Arrays, ws: Arrays | None = None, still: Sequence[Any] | None = None) -> np.ndarray:
+        """The observed values at points (n, m), which cost no derivative; paired with ws where only those are seen."""
+        if ws is None:
+            ws = [np.zeros((len(xs[0]), *w.shape)) for w in self.outputs]
+        return self._over(VALUES, xs, xs, ws, still)[0]
+
+    def _over(self, what: int, xs: Arrays, vs: Arrays, ws: Arrays, still: Sequence[Any] | None) -> list[Any]:
+        """The program over any number of points: it has one shape, and a short rest is filled with its last point."""
+        n, parts = len(xs[0]), []
+        sides = [(xs, self.inputs), (vs, self.inputs), (ws, self.outputs)]
+        for at in range(0, n, PANEL):
+            last = min(at + PANEL, n)
+            index = np.minimum(np.arange(at, at + PANEL), last - 1)
+            given = [self._typed([a[index] for a in arrays], wires) for arrays, wires in sides]
+            made = self._program(self.still if still is None else list(still), np.int32(what), *given)
+            parts.append([np.asarray(a)[: last - at] for a in made])
+        return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def _typed(self, arrays: Arrays, wires: list[Wire]) -> list[Any]:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return [np.asarray(a).astype(jnp.dtype(w.dtype)) for a, w in zip(arrays, wires, strict=True)]
+
+    def _merged(self, still: Sequence[Any], x: Sequence[Any]) -> list[Any]:
+        found = list(still)
+        for i, value in zip(self.moves, x, strict=True):
+            found[i] = value
+        return found
+
+    def _tangents(self, v: Sequence[Any]) -> list[Any]:
+        """Tangents of all wires that have them: of arrays without entries too."""
+        at = dict(zip(self.moves, v, strict=True))
+        wires = self.claims.dom.inside
+        return [at[i] if i in at else jnp.zeros(wires[i].shape, wires[i].dtype) for i in self.claims.wrt]
+
+    @cached_property
+    def _program(self) -> Callable[..., tuple[Any, ...]]:
+        def run(still: Any, what: Any, xs: Any, vs: Any, ws: Any) -> Any:
+            return lax.map(lambda p: self._node(still, what, *p), (xs, vs, ws))
+
+        return jax.jit(run)
+
+    def _node(self, still: Any, what: Any, x: Any, v: Any, w: Any) -> tuple[Any, ...]:
+        """One point. What is not wanted is not run: a program for each wish would cost more to compile."""
+        at = self._merged(still, x)
+        ys = self.claims.value(*at)
+        ys = [ys[i] for i in self.flows]
+        F = observed(ys)
+        d, left, left_terms, apart = self._ahead(what, at, v, w, F)
+        right, right_terms, finite = self._back(what, at, v, w)
+        if self.only_reverse:
+            F, d = _paired(w, ys)[0][None], right.sum()[None]
+        return F, d, left, left_terms, right, right_terms, apart, finite
+
+    def _ahead(self, what: Any, at: Any, v: Any, w: Any, F: Any) -> tuple[Any, ...]:
+        claim, n = self.claims.forward, len(self.claims.cod)
+
+        def nothing() -> tuple[Any, ...]:
+            return jnp.zeros_like(F), *[jnp.zeros(())] * 3
+
+        def run() -> tuple[Any, ...]:
+            assert claim is not None
+            made = claim(*at, *self._tangents(v))
+            apart = _apart(observed([made[i] for i in self.flows]), F)
+            return observed(made[n:]), *_paired(w, made[n:]), jnp.asarray(apart, jnp.zeros(()).dtype)
+
+        return nothing() if claim is None else lax.cond(what >= SLOPES, run, nothing)
+
+    def _back(self, what: Any, at: Any, v: Any, w: Any) -> tuple[Any, ...]:
+        claim = self.claims.reverse
+
+        def nothing() -> tuple[Any, ...]:
+            return *[jnp.zeros(len(v))] * 2, jnp.array(True)
+
+        def run() -> tuple[Any, ...]:
+            assert claim is not None
+            cts = [c for c, i in zip(claim(*at, *w), self.claims.wrt, strict=True) if i in self.moves]
+            pairs = [_paired([a], [b]) for a, b in zip(cts, v, strict=True)]
+            finite = jnp.stack([jnp.isfinite(c).all() for c in cts]).all()
+            return *(jnp.stack(c) for c in zip(*pairs, strict=True)), finite
+
+        return nothing() if claim is None else lax.cond(what >= (SLOPES if self.only_reverse else ALL), run, nothing)
+
+
+def _apart(a: Any, b: Any) -> Any:
+    """How far two values are apart, as a part of the largest entry; 0 where they are not finite."""
+    both = jnp.isfinite(a) & jnp.isfinite(b)
+    size = jnp.where(both, jnp.maximum(jnp.abs(a), jnp.abs(b)), 0).max(initial=0.0)
+    return jnp.where(both & (a != b), jnp.abs(a - b), 0).max(initial=0.0) / jnp.maximum(size, jnp.finfo(a.dtype).tiny)
+
+
+def _real(a: Any) -> Any:
+    dtype = jnp.promote_types(jnp.float32, jnp.zeros((), a.dtype).real.dtype)
+    return a.real.astype(dtype)
+
+
+def _paired(ws: Sequence[Any], ys: Sequence[Any]) -> tuple[Any, Any]:
+    """Σ Re(w y), and the sum of absolute terms, in at least single precision."""
+    total = terms = jnp.zeros(())
+    for w, y in zip(ws, ys, strict=True):
+        if jnp.iscomplexobj(y):
+            parts = [_real(w) * _real(y), -_real(w.imag) * _real(y.imag)]
+        else:
+            parts = [_real(w) * _real(y)]
+        for p in parts:
+            total, terms = total + p.sum(), terms + jnp.abs(p).sum()
+    return total, terms
+
+
+def observed(ys: Sequence[Any]) -> Any:
+    """The entries as one real vector; of many some entries, and signed sums that every entry is part of."""
+    parts = []
+    for y in ys:
+        y = jnp.ravel(y)
+        parts += [_real(y), _real(y.imag)] if jnp.iscomplexobj(y) else [_real(y)]
+    flat = jnp.concatenate(parts) if parts else jnp.zeros(0)
+    n = flat.shape[0]
+    if n <= OBSERVED:
+        return flat
+    rng = np.random.default_rng(0)
+    signs = np.where(rng.random(n) < 0.5, -1.0, 1.0).astype(flat.dtype)
+    padded = jnp.pad(flat * signs, (0, -n % SUMS))
+    return jnp.concatenate([flat[:: -(-n // SUMS)], padded.reshape(SUMS, -1).sum(1)])
+
+
+def widened(wires: Sequence[Wire], values: Sequence[Any]) -> list[Any]:
+    """Values of wires as those of their promotions."""
+    return [np.asarray(a).astype(wide_dtype(w)) if w.differentiable else a for w, a in zip(wires, values, strict=True)]

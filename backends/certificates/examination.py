@@ -1,0 +1,355 @@
+"""One box examined: every clause on its promotion, and its own precision against that.
+
+The order is from what costs least and shows most: naturality and linearity at an example, claims at examples and
+declared points, the integral form along curves with the transpose, precision, probes that nobody asked for, and what is
+left of the effort for refinement. A fault that is found ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ...diagrams.box import Box
+from ...functors.derivatives.optic import WIDE
+from ...functors.promotion import rounded_constants
+from .certificate import Witness
+from .clauses.bounds import roundoff
+from .clauses.hints import hint_of
+from .clauses.linearity import Violation, linear, precise, transposed
+from .clauses.naturality import natural
+from .clauses.panels import Integral
+from .clauses.parts import Defect, Still
+from .clauses.points import Finding, check_point, probes
+from .clauses.subjects import Arrays, widened
+from .clauses.tangents import admissible, along_tangents
+from .targets import EFFORTS, Facts, Target, subject_of
+
+__all__ = ["Examination"]
+
+# What only moves entries rounds nothing, neither in its value nor in its tangent.
+EXACT = frozenset(
+    "reshape transpose squeeze expand_dims broadcast_in_dim slice rev copy select_n convert_element_type".split()
+)
+SMALL = 16  # kinds of boxes up to which a function is run eagerly and batched too
+
+
+class _Stop(Exception):
+    """Something was found."""
+
+
+class Examination:
+    """The clauses in order, on one target."""
+
+    def __init__(self, target: Target, facts: Facts, order: int) -> None:
+        self.target, self.facts, self.order = target, facts, order
+        self.effort = EFFORTS[facts.effort]
+        self.rng = np.random.default_rng(facts.seed)
+        self.region = target.region
+        self.subject = subject_of(target, facts)
+        exact = target.promotion is target.d or not rounded_constants(target.d) or target.wide is not None
+        constants = 0.0 if exact else max(roundoff(w.dtype) for w in target.d.dom.inside if w.differentiable)
+        self.integral = Integral(self.subject, self.rng, slack=facts.noise, constants=constants)
+        self.points: list[Finding] = []
+        self.worst = 0.0
+        self.curves = 0
+        self.spent = 0
+        self.witness: Witness | None = None
+
+    # -- the order of things -----------------------------------------------------------------------
+
+    def run(self) -> None:
+        """All clauses, until one fails or the effort is spent."""
+        try:
+            self._natural()
+            self._linear()
+            if self.facts.tangent is not None:
+                self._declared()
+                self._on_manifold()
+                return
+            if self.effort.points:
+                self._declared()
+                self._curves()
+            else:
+                self._curves()
+                self._declared()
+            self._transposes()
+            self._precision()
+            self._probes()
+            self._refine()
+        except _Stop:
+            pass
+
+    @property
+    def left(self) -> int:
+        """Evaluations that the effort still allows."""
+        return self.effort.limit - self.subject.evals - self.spent
+
+    def _starts(self) -> list[Arrays]:
+        return [self._moving(m) for m in self.target.met]
+
+    def _moving(self, values: Sequence[Any]) -> Arrays:
+        wide = widened(self.target.d.dom.inside, values)
+        return [np.asarray(wide[i]) for i in self.subject.moves]
+
+    def _natural(self) -> None:
+        """A function is asked whether it says the same however it is called."""
+        g = self.target.function
+        if g is None or self.facts.surrogate is not None or self.order > 1:
+            return
+        with self._narrow():
+            own = subject_of(self.target, self.facts, own=True)
+            points = [[jnp.asarray(a) for a in m] for m in self.target.met[:3]]
+            found = natural(g, own, points, self.rng, small=len(self.target.d.graph.table) <= SMALL)
+        self.spent += 24
+        if found is not None:
+            self._violated(found)
+
+    def _linear(self) -> None:
+        for x in self._starts()[: self.effort.lines]:
+            if self.left < 11 * self.subject.per_node:
+                return
+            found = linear(self.subject, x, self.rng)
+            if found is not None:
+                self._violated(found)
+
+    def _declared(self) -> None:
+        points = [(p, max(3, self.effort.directions)) for p in self.target.declared]
+        points += [(m, 1) for m in self.target.met[: self.effort.points // 2]]
+        half = self.effort.limit // 2 if self.effort.points else 0
+        for k, (values, directions) in enumerate(points):
+            directions = min(directions, max(1, self.left // 100))
+            if self.left >= max(half, 17 * self.subject.per_node) or (k < len(self.target.declared) and k < 2):
+                still = widened(self.target.d.dom.inside, values)
+                self._point(self._moving(values), True, directions, still)
+
+    def _point(self, x: Arrays, declared: bool, directions: int, still: Still = None) -> None:
+        tangent = (
+            None
+            if self.facts.tangent is None
+            else lambda x: admissible(self.subject, self.facts, self._inputs(x, still), self.rng)
+        )
+        found = check_point(self.subject, self.region, x, declared, directions, self.rng, still, tangent)
+        self.points.append(found)
+        if found.kind == "wrong":
+            self._wrong_point(found)
+
+    def _curves(self) -> None:
+        e, supply = self.effort, self.region.curves(self.rng)
+        for values in self.target.declared[:3]:
+            # what a rule says near a declared point may be as wrong as what it says there
+            for radius in (1e-1, 1e-3) if e.points else ():
+                if self.left >= e.limit // 4:
+                    curve = self.region.through(self._moving(values), radius, self.rng)
+                    self.integral.check(curve, 1, widened(self.target.d.dom.inside, values))
+                    self._judge()
+        for other in self.target.others:
+            if self.left < 34:
+                break
+            curve = next(supply)
+            self.integral.check(curve, 1, widened(self.target.d.dom.inside, other))
+            self._judge()
+        for k, curve in enumerate(islice(supply, e.curves + e.singles)):
+            parts = e.parts if k < e.curves else 1
+            if self.left < 17 * parts + 17:
+                break
+            self.integral.check(curve, parts)
+            self.curves += 1
+            self._judge()
+        self.integral.within(min(self.left, self.effort.limit // 5))
+        self._judge()
+
+    def _transposes(self) -> None:
+        found, worst = transposed(self.subject, self.integral.nodes, self.rng)
+        self.worst = max(self.worst, worst)
+        if found is not None:
+            self._violated(found)
+        apart = max(
+            [float(np.max(p.node.apart[np.isfinite(p.node.F).all(axis=1)], initial=0.0)) for p in self.integral.nodes],
+            default=0.0,
+        )
+        if apart > np.sqrt(self.subject.unit) and self.subject.compare and not self._blurred():
+            panel = max(self.integral.nodes, key=lambda p: float(np.max(p.node.apart, initial=0.0)))
+            j = int(panel.node.apart.argmax())
+            xs, vs = panel.curve.at(panel.times[[j]])
+            v = Violation(
+                "value",
+                "forward",
+                [a[0] for a in xs],
+                [a[0] for a in vs],
+                [w[j] for w in panel.ws],
+                apart,
+                0.0,
+                apart / self.subject.unit,
+            )
+            self._violated(v)
+        for panel in self.integral.nodes:
+            bad = np.isfinite(panel.node.F).all(axis=1) & ~panel.node.finite
+            if bad.any() and not panel.slopes and self.subject.claims.reverse is not None:
+                self.integral.suspects.append((panel, int(bad.argmax())))
+                break
+        for panel, j in self.integral.suspects[:2]:
+            xs, _ = panel.curve.at(panel.times[[j]])
+            self._point([a[0] for a in xs], False, 1)
+
+    def _blurred(self) -> bool:
+        """Whether ulps of the inputs move the values as much as they differ where they come with a tangent."""
+        panel = max(self.integral.nodes, key=lambda p: float(np.max(p.node.apart, initial=0.0)))
+        j = int(panel.node.apart.argmax())
+        xs, _ = panel.curve.at(panel.times[[j]])
+        u = self.subject.unit
+        near = [x[0] * (1 + 4 * u * self.rng.choice([-1.0, 1.0], (16, *x.shape[1:]))) for x in xs]
+        ws = [np.broadcast_to(w[j], (16, *w.shape[1:])) for w in panel.ws]
+        F = self.subject.values(near, ws if self.subject.only_reverse else None, panel.still)
+        size = float(np.abs(panel.node.F[j]).max(initial=0.0))
+        return float(panel.node.apart[j]) * size <= 20 * float(np.ptp(F, axis=0).max(initial=0.0))
+
+    def _precision(self) -> None:
+        box = self.target.d
+        if isinstance(box, Box) and box.op in EXACT:
+            return
+        if not self.target.own or not self.effort.precise or self.facts.surrogate is not None:
+            return
+        with self._narrow():
+            own = subject_of(self.target, self.facts, own=True)
+        times = np.linspace(0.02, 0.98, self.effort.precise)
+        panels = [p for p in self.integral.nodes if p.curve.label != "geometric"][:1]
+        for panel in panels:
+            found, worst = precise(
+                own,
+                self.subject,
+                panel.curve,
+                times,
+                self.rng,
+                (panel.still, panel.still and widened(self.target.d.dom.inside, panel.still)),
+                self._narrow,
+            )
+            self.worst = max(self.worst, worst)
+            if found is not None:
+                self._violated(found)
+        self.spent += own.evals
+
+    def _narrow(self) -> Any:
+        """The setting in which the map itself runs: in 64 bits only if it has them."""
+        wires = (*self.target.d.dom.inside, *self.target.d.cod.inside)
+        return jax.enable_x64(any(w.dtype in WIDE for w in wires))
+
+    def _probes(self) -> None:
+        for x in probes(self.region, self.rng)[: self.effort.points]:
+            if self.left < 17 * self.subject.per_node + self.effort.limit // 8:
+                return
+            self._point(x, False, 1)
+
+    def _refine(self) -> None:
+        before = len(self.integral.nodes)
+        self.integral.refine(self.left)
+        self._judge()
+        for panel, j in self.integral.suspects[2:3] if len(self.integral.nodes) > before else []:
+            xs, _ = panel.curve.at(panel.times[[j]])
+            self._point([a[0] for a in xs], False, 1)
+
+    def _on_manifold(self) -> None:
+        found, worst, tried = along_tangents(self.subject, self.target, self.facts, self.rng, self.left)
+        self.worst, self.curves = max(self.worst, worst), tried
+        if found is not None:
+            self._violated(found)
+
+    # -- what was found ----------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        if self.integral.found:
+            self._defect(self.integral.found[0])
+
+    def _inputs(self, x: Arrays, still: Still) -> tuple[Any, ...]:
+        given = widened(self.target.d.dom.inside, self.target.met[0] if still is None else still)
+        for i, a in zip(self.subject.moves, x, strict=True):
+            given[i] = a
+        return tuple(given)
+
+    def _defect(self, f: Defect) -> None:
+        panel = f.panel
+        xs, vs = panel.curve.at(panel.times[[f.node]])
+        mode = "reverse" if self.subject.only_reverse else "forward"
+        label = f"{panel.curve.label}, t in [{panel.low:.4g}, {panel.high:.4g}]"
+        v = Violation(
+            "slope",
+            mode,
+            [a[0] for a in xs],
+            [a[0] for a in vs],
+            [w[f.node] for w in panel.ws],
+            f.claimed,
+            f.actual,
+            f.ratio,
+            panel.still,
+        )
+        self._violated(v, label, hint_of(self.subject, self.integral, f))
+
+    def _wrong_point(self, f: Finding) -> None:
+        assert f.vs is not None and f.ws is not None
+        near = f.low if abs(f.claimed - f.low) < abs(f.claimed - f.high) else f.high
+        v = Violation(
+            "point",
+            "forward" if not self.subject.only_reverse else "reverse",
+            f.x,
+            f.vs,
+            f.ws,
+            f.claimed,
+            near,
+            np.inf,
+            f.still,
+        )
+        exists = abs(f.high - f.low) <= 1e-2 * max(abs(f.low), abs(f.high))
+        self._violated(
+            v,
+            "a declared point" if f.declared else "a special point",
+            "" if exists else f"slopes nearby are {f.low:.4g} to {f.high:.4g}",
+        )
+
+    def _violated(self, v: Violation, plot: str = "a point", hint: str = "") -> None:
+        narrow = v.clause.startswith(("precision", "natural"))
+        first = self.order == 1
+        self.witness = Witness(
+            self.target.d if narrow else self.target.promotion,
+            v.clause,
+            v.mode,
+            self.order,
+            self._inputs(v.x, v.still),
+            tuple(v.vs),
+            tuple(v.ws),
+            v.claimed,
+            v.actual,
+            v.ratio,
+            plot,
+            hint,
+            self.facts.seed,
+            wrt=self.target.wrt,
+            against=self.facts.surrogate if first else None,
+            function=self.target.function if first else None,
+        )
+        raise _Stop
+
+    # -- the verdict -------------------------------------------------------------------------------
+
+    def verdict(self) -> tuple[str, str]:
+        """The verdict and its reason."""
+        found = self.integral
+        if self.witness is not None:
+            return "wrong", ""
+        if found.noisy:
+            f = max(found.noisy, key=lambda f: f.ratio)
+            return "undecided", f"a defect of {f.ratio:.2g} times the bound, most of which is measured noise"
+        open_points = [p for p in self.points if p.kind == "undecided"]
+        if open_points:
+            return "undecided", "at a point with ever new branches nearby the claim lies outside of those seen"
+        if self.facts.tangent is None and not any(np.isfinite(p.node.F).any() for p in found.nodes):
+            return "undecided", "no curve was tried on which values are finite"
+        if self.facts.tangent is None and not found.resolved:
+            return "undecided", "on no part of a curve were values and slopes resolved"
+        if any(p.kind.startswith("kink") for p in self.points):
+            return "intensional", ""
+        return "correct", ""

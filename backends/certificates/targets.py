@@ -1,0 +1,104 @@
+"""What is examined and how hard: a box or diagram with its promotion, its region, and what its author declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from ...categories.errors import NoMeaningError
+from ...diagrams.params import derived
+from ...diagrams.syntax import Diagram
+from ...functors.promotion import promoted
+from .clauses.curves import Region
+from .clauses.naturality import claims_of_function
+from .clauses.subjects import Subject, claims_of, widened
+
+__all__ = ["EFFORTS", "Effort", "Facts", "Target", "subject_of"]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried: curves in `parts` and those in one, and limits in derivative evaluations."""
+
+    limit: int  # what clauses may begin with; one that has begun may go on for an eighth of it
+    curves: int
+    parts: int
+    singles: int
+    points: int
+    directions: int
+    lines: int
+    precise: int
+
+
+EFFORTS = {
+    "quick": Effort(90, 1, 2, 0, 0, 1, 1, 0),
+    "standard": Effort(930, 2, 6, 4, 2, 2, 1, 9),
+    "thorough": Effort(9000, 6, 16, 40, 12, 5, 6, 51),
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the author declares of a function, and what is asked for."""
+
+    noise: float = 0.0
+    surrogate: Any = None
+    tangent: Callable[..., Any] | None = None
+    modes: tuple[str, ...] = ("forward", "reverse")
+    order: int = 1
+    effort: str = "standard"
+    seed: int = 0
+
+
+@dataclass(eq=False)
+class Target:
+    """What is examined: a diagram, its promotion if there is one, and the region of its inputs.
+
+    `met` are whole inputs, of which those that move are in the region; `others` further values of those that do not.
+    """
+
+    d: Diagram
+    met: list[list[Any]]
+    region: Region
+    wide: Diagram | None = None
+    others: list[list[Any]] = field(default_factory=list)
+    declared: list[list[Any]] = field(default_factory=list)
+    wrt: tuple[int, ...] | None = None
+    function: Callable[..., Sequence[Any]] | None = None
+
+    @cached_property
+    def promotion(self) -> Diagram:
+        """The same map in double precision; the map itself where there is none."""
+        if self.wide is not None:
+            return self.wide
+        try:
+            return derived(self.d, "in double precision", lambda: _plain(promoted(self.d), self.d))
+        except NoMeaningError:
+            return self.d
+
+    @property
+    def own(self) -> bool:
+        """Whether the map in its own precision is another program."""
+        return self.promotion is not self.d
+
+
+def _plain(made: Diagram, d: Diagram) -> Diagram:
+    return d if made == d else made
+
+
+def subject_of(target: Target, facts: Facts, own: bool = False) -> Subject:
+    """The subject of a target, in double precision or its own; programs are kept with the diagram."""
+    d = target.d if own else target.promotion
+    still = target.met[0] if own else widened(target.d.dom.inside, target.met[0])
+    claims = derived(d, ("claims", facts.modes, target.wrt), lambda: claims_of(d, facts.modes, target.wrt))
+    if target.function is not None and claims.forward is None and claims.reverse is None:
+        claims = claims_of_function(target.function, d.dom, d.cod)
+        return Subject(claims, still)
+    if facts.surrogate is not None and not own:
+        claims = replace(claims, value=facts.surrogate)
+        return Subject(claims, still, compare=False)
+    known = derived(d, ("subject", facts.modes, target.wrt), lambda: Subject(claims, still))
+    known.still, known.evals = list(still), 0
+    return known

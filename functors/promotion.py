@@ -1,0 +1,131 @@
+"""Promotion: the functor that sends a diagram of floats to the same one in double precision, casts erased.
+
+On wires it sends every float type to float64 and every complex one to complex128. A generator goes to itself over
+these types; what casts between floats goes to the identity, and so does rounding to fewer bits. What makes floats from
+integers and keys alone (constants, `iota`, random bits) stays as it is and is converted after. So a diagram and its
+promotion denote the same map of real numbers, and their difference is the rounding of the one.
+
+>>> d = from_jax(lambda x: jnp.exp(x).astype("bfloat16").astype("float32"), R(3))
+>>> promoted(d).dom, [b.name for b in promoted(d).boxes]
+(R(3, dtype='float64'), ['exp'])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ..categories.errors import NoMeaningError
+from ..diagrams.box import Box
+from ..diagrams.graph import Builder, interpret
+from ..diagrams.params import Body, Constant, Rule, derived
+from ..diagrams.syntax import Diagram
+from ..diagrams.tracing.jaxpr import from_jax
+from ..diagrams.types import Ty, Wire, wire
+
+__all__ = ["promoted", "rounded_constants", "wide_dtype"]
+
+WIDE = {"R": "float64", "C": "complex128"}
+BITS = ("bitcast_convert_type", "nextafter")
+
+
+def wide_dtype(w: Wire) -> str:
+    """The dtype in double precision, of the same kind."""
+    return WIDE.get(w.kind, w.dtype)
+
+
+def wide(ty: Ty) -> Ty:
+    """The type with every float wire in double precision."""
+    return Ty.of(wire(w.shape, wide_dtype(w)) for w in ty.inside)
+
+
+def promoted(d: Diagram) -> Diagram:
+    """The same map of real numbers in double precision, casts between floats erased.
+
+    Raises `NoMeaningError` for a box that reads the bits of a float.
+    """
+    build = Builder(wide(d.dom))
+
+    def rule(box: Box, *wires: int) -> Any:
+        if box.op == "convert_element_type" and box.dom.inside[0].kind == box.cod.inside[0].kind in WIDE:
+            return wires
+        if box.op == "reduce_precision":
+            return wires
+        floats = any(w.kind in WIDE for w in box.dom.inside)
+        if not floats and not box.bodies and any(w.kind in WIDE for w in box.cod.inside):
+            made = build.add(box, wires)
+            return [
+                w if wide(Ty(t)) == Ty(t) else build.add(_widening(t), [w])[0]
+                for w, t in zip(made, box.cod.inside, strict=True)
+            ]
+        return build.add(derived(box, "promoted", lambda: _box(box)), wires)
+
+    outputs = interpret(d.graph, rule, list(range(d.n_in)))
+    return Diagram.of_graph(build.finish(outputs, wide(d.cod)))
+
+
+def _widening(w: Wire) -> Box:
+    with jax.enable_x64(True):
+        return from_jax(lambda x: lax.convert_element_type(x, wide_dtype(w)), Ty(w)).boxes[0]
+
+
+def _box(box: Box) -> Box:
+    if box.op in BITS:
+        raise NoMeaningError(f"{box.name} reads the bits of its floats and has no meaning in another precision")
+    definition = None if box.definition is None else promoted(box.definition)
+    params = {k: _param(v) for k, v in box.params.items()}
+    return Box(box.name, wide(box.dom), wide(box.cod), op=box.op, params=params, definition=definition)
+
+
+def _param(value: Any) -> Any:
+    if isinstance(value, Body):
+        return Body(promoted(value.diagram), value.closed, value.weak)
+    if isinstance(value, Rule):
+        return Rule(lambda: promoted(value.diagram), value.depth, value.label)
+    if isinstance(value, Constant):
+        array = np.asarray(value.value)
+        return Constant(array.astype(_dtype(array.dtype)), value.weak)
+    if isinstance(value, np.dtype):
+        return _dtype(value)
+    if isinstance(value, tuple):
+        made = [_param(v) for v in value]
+        return type(value)(*made) if hasattr(value, "_fields") else tuple(made)
+    return value
+
+
+def _dtype(dtype: np.dtype) -> np.dtype:
+    if jnp.issubdtype(dtype, np.complexfloating):
+        return np.dtype("complex128")
+    return np.dtype("float64") if jnp.issubdtype(dtype, np.floating) else dtype
+
+
+def rounded_constants(d: Diagram) -> bool:
+    """Whether a constant of the diagram, its rules included, is a rounded number: one that fills its format."""
+    seen: set[int] = set()
+    todo = [d]
+    while todo:
+        graph = todo.pop().graph
+        for box in graph.table:
+            if id(box) in seen:
+                continue
+            seen.add(id(box))
+            todo.extend(box.bodies.values())
+            for value in box.params.values():
+                known = value.known() if isinstance(value, Rule) else None
+                todo.extend([] if known is None else [known])
+                if isinstance(value, Constant) and _rounded(np.asarray(value.value)):
+                    return True
+    return False
+
+
+def _rounded(array: np.ndarray) -> bool:
+    """Whether some entry has more than half of the digits of its format."""
+    if not jnp.issubdtype(array.dtype, np.inexact):
+        return False
+    parts = np.asarray(array, np.complex128).view(np.float64) if array.dtype.kind == "c" else array.astype(np.float64)
+    mantissa = np.frexp(parts[np.isfinite(parts)])[0] * 2.0**12
+    return bool((mantissa != np.rint(mantissa)).any())
