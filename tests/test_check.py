@@ -12,7 +12,7 @@ from paralens.categories.errors import InputError
 
 WRONG = [c for c in cases() if c.expected == "wrong"]
 FINE = [c for c in cases() if c.expected == "fine"]
-# What is looked at in every run; the rest of the corpus is marked slow.
+# One case of so many is looked at in every run; the rest is marked long.
 FAST = 6
 
 # Faults that are below what a check in double precision can see, with the reason.
@@ -22,7 +22,7 @@ BEYOND = {
 
 
 def sampled(found):
-    return [pytest.param(c, id=c.name, marks=[] if k % FAST == 0 else pytest.mark.slow) for k, c in enumerate(found)]
+    return [pytest.param(c, id=c.name, marks=[] if k % FAST == 0 else pytest.mark.long) for k, c in enumerate(found)]
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +44,11 @@ def test_a_right_but_hard_function_raises_no_alarm(case):
     assert found.verdict != "wrong", str(found)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("faulty", [True, False], ids=["faulty", "sound"])
-@pytest.mark.parametrize("pipeline", pipelines(), ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "pipeline",
+    [pytest.param(p, id=p.name, marks=[] if k == 0 else pytest.mark.long) for k, p in enumerate(pipelines())],
+)
 def test_the_wrong_box_of_a_pipeline_is_named_and_no_other(pipeline, faulty):
     found = pipeline.run(check, faulty)
     wrong = [row.path for row in found.rows if row.verdict == "wrong"]

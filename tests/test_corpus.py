@@ -18,7 +18,7 @@ PIPELINES = pipelines()
 
 def each(name, values):
     """A parameter for each; all but one in six take a while together."""
-    slow = [pytest.mark.slow if k % 6 else () for k in range(len(values))]
+    slow = [pytest.mark.long if k % 6 else () for k in range(len(values))]
     return pytest.mark.parametrize(
         name, [pytest.param(v, id=v.name, marks=m) for v, m in zip(values, slow, strict=True)]
     )

@@ -21,7 +21,7 @@ def test_every_generator_that_moves_has_mutants():
     assert all(all_mutants(op) for op in OPS)
 
 
-@pytest.mark.parametrize("op", [pytest.param(op, marks=[] if op in SOME else pytest.mark.slow) for op in OPS])
+@pytest.mark.parametrize("op", [pytest.param(op, marks=[] if op in SOME else pytest.mark.long) for op in OPS])
 def test_every_mutant_of_a_rule_that_says_anything_else_is_noticed(op):
     found = {str(mutant): verdict_of(mutant) for mutant in all_mutants(op)}
     assert "noticed" in found.values()

@@ -25,7 +25,7 @@ SOME = {
 
 def each(names):
     return pytest.mark.parametrize(
-        "name", [pytest.param(n, marks=[] if n in SOME else pytest.mark.slow) for n in names]
+        "name", [pytest.param(n, marks=[] if n in SOME else pytest.mark.long) for n in names]
     )
 
 
