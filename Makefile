@@ -8,7 +8,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(HOME)/.cache/paralens/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: demo test test-fast bench pictures lint types wheel clean
+.PHONY: demo test test-long test-fast bench pictures lint types wheel clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m paralens demo

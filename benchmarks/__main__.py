@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from . import epochs, models, reading, repetition, second_order, syntax, traces
+from . import certifying, epochs, models, reading, repetition, second_order, syntax, traces
 from .budgets import budgets
 from .cases import CASES, EPOCHS, SECOND, STACKS
 from .report import environment, markdown
@@ -36,6 +36,7 @@ CHAINS = {
     "tiny": ((10, 100), (10, 20)),
 }
 READ = {"full": (10**3, 10**4, 10**5), "quick": (10**3, 10**4), "tiny": (20, 40)}
+CERTIFIED = {"full": 3, "quick": 12, "tiny": 60}  # every so many-th case of the corpus
 Say = Callable[[str], None]
 
 
@@ -60,6 +61,11 @@ def _reading(size: str, part: str, say: Say) -> dict[str, Any]:
     return reading.measure(READ[size], CASES["transformer"][size], say)  # type: ignore[arg-type]
 
 
+def _certifying(size: str, part: str, say: Say) -> dict[str, Any]:
+    spec = None if size == "tiny" else CASES["transformer"][size]
+    return certifying.measure(CERTIFIED[size], spec, say)  # type: ignore[arg-type]
+
+
 def _syntax(size: str, part: str, say: Say) -> dict[str, Any]:
     chains, others = CHAINS[size]
     return syntax.measure(chains, others, say)
@@ -73,6 +79,7 @@ PARTS: dict[str, Callable[[str, str, Say], dict[str, Any]]] = {
     "repetition": _repetition,
     "epoch": _epoch,
     "reading": _reading,
+    "certifying": _certifying,
 }
 
 

@@ -19,6 +19,7 @@ TRACE = 0.6
 # one scan is one scan: what is above 1 is noise of compiling
 CONSTANT = 1.25
 HALF = 0.5
+MISSED, CERTIFIED, EVALUATIONS = 0.03, 120.0, 1000
 FORMULAS = 10.0
 Budget = dict[str, Any]
 
@@ -80,7 +81,26 @@ def _reading(result: dict[str, Any]) -> list[Budget]:
     return found + [_budget(f"growth exponent: {s}", result["exponents"][s], GROWTH) for s in reading.CHAINS]
 
 
-PARTS = {"repetition": _repetition, "epoch": _epoch, "syntax": _syntax, "reading": _reading}
+def _certifying(result: dict[str, Any]) -> list[Budget]:
+    (found, of), (alarms, _) = (result["corpus"]["check"][key] for key in ("found", "alarms"))
+    rows = [_budget("wrong rules missed (part)", 1 - found / of, MISSED), _budget("false alarms", alarms, 0)]
+    model = result["model"]
+    if model is None:
+        return rows
+    return [
+        *rows,
+        _budget("a transformer certified (seconds)", model["seconds"], CERTIFIED),
+        _budget("derivative evaluations of a kind of box", model["evaluations"], EVALUATIONS),
+    ]
+
+
+PARTS = {
+    "repetition": _repetition,
+    "epoch": _epoch,
+    "syntax": _syntax,
+    "reading": _reading,
+    "certifying": _certifying,
+}
 
 
 def _ratios(what: str, result: dict[str, Any], name: str, like: dict[str, Any] | None = None) -> list[Budget]:

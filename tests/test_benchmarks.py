@@ -37,6 +37,12 @@ def ran_longer(tmp_path_factory):
     return run_of(tmp_path_factory, "conv", "transformer", "second-transformer", "repetition")
 
 
+@pytest.fixture(scope="module")
+def ran_checks(tmp_path_factory):
+    """The same of finding wrong derivatives."""
+    return run_of(tmp_path_factory, "certifying")
+
+
 def run_of(tmp_path_factory, *parts):
     file = tmp_path_factory.mktemp("benchmarks") / "numbers.json"
     run = benchmarks("--tiny", "--json", str(file), "--only", *parts)
@@ -135,6 +141,15 @@ def test_reading_a_gradient_is_measured_and_grows_with_the_number_of_boxes(ran):
     for run in reading["sizes"].values():
         assert run["left"] < run["boxes"] and run["lines"] >= run["boxes"] // 2
     assert all(n > 10 for n in reading["transformer"]["lines"].values())
+
+
+@pytest.mark.slow
+def test_wrong_derivatives_are_looked_for_by_every_method(ran_checks):
+    shown, found = ran_checks[0], ran_checks[1]["certifying"]
+    assert set(found["corpus"]) == {"check_grads", "check_grads with points", "check"}
+    assert found["corpus"]["check"]["found"][0] == found["corpus"]["check"]["found"][1] > 0
+    assert found["corpus"]["check"]["alarms"][0] == 0
+    assert "Finding wrong derivatives" in shown
 
 
 def test_every_budget_says_its_limit_and_whether_it_is_met(ran):
