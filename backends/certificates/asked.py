@@ -162,6 +162,12 @@ class Asked:
         )
         return cast if same and cast.dom == d.dom else None
 
+    def tangent(self, given: Callable[..., Any] | None) -> Callable[..., Any] | None:
+        """The author's tangents as arrays of wires; those of arguments that do not move may be None or left out."""
+        if given is None:
+            return None
+        return _wrapped(lambda rng, values: tuple(jax.tree.leaves(given(rng, tuple(self._unflat(values))))), given)
+
     @property
     def function(self) -> Callable[..., Any] | None:
         """The function that was given, of one array a wire."""

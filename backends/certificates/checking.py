@@ -83,7 +83,7 @@ def check(
     facts = Facts(float(noise), None, tangent, tuple(modes), order, effort, seed)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         subject = Asked(d_or_f, examples, domain, special, guards, surrogate, seed)
-        facts = replace(facts, surrogate=subject.surrogate)
+        facts = replace(facts, surrogate=subject.surrogate, tangent=subject.tangent(tangent))
         rows, whole = _certified(subject, facts)
     of = d_or_f if isinstance(d_or_f, (Para, Learner)) else subject.d
     return Certificate(of, ordered(rows), whole, seed, effort, time.perf_counter() - start)
