@@ -157,7 +157,8 @@ def _target(kind: Kind) -> Target:
     wrt = tuple(i for i, w in enumerate(dom) if w.differentiable and i not in still)
     wrt = _claimed(kind.box, wrt)
     moves = [i for i in wrt if dom[i].size]
-    met = [[np.asarray(m[i]).astype(wide_dtype(dom[i])) for i in moves] for m in kind.met]
+    # a constant that is no number, such as what stands for an empty mean, is no place to look at
+    met = [[_numbers(np.asarray(m[i]).astype(wide_dtype(dom[i]))) for i in moves] for m in kind.met]
     region = Region([dom[i] for i in moves], met, [None] * len(moves), hull=True)
     others = []
     if (
@@ -174,6 +175,10 @@ def _target(kind: Kind) -> Target:
             ]
         )
     return Target(kind.box, [list(m) for m in kind.met], region, others=others, wrt=wrt)
+
+
+def _numbers(a: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(a), np.ones_like(a), a)
 
 
 def _claimed(box: Box, wrt: tuple[int, ...]) -> tuple[int, ...]:
