@@ -1,7 +1,7 @@
 """Certificates in tests: a test that fails where a derivative is wrong.
 
 >>> assert_certified(jnp.tanh, 0.5, domain=[(-2, 2)]).verdict
-'correct'
+'proved'
 """
 
 from __future__ import annotations

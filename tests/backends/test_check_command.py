@@ -66,7 +66,7 @@ def test_a_wrong_derivative_is_status_one_with_its_witness(run):
 
 def test_a_function_with_its_examples_and_facts_is_checked(run):
     status, out, err = run("square")
-    assert (status, err) == (0, "") and "correct: 1 kind of box" in out and "effort standard, seed 0" in out
+    assert (status, err) == (0, "") and "proved: 1 kind of box" in out and "effort standard, seed 0" in out
 
 
 def test_models_and_what_gives_one_are_checked_and_told_in_files(run, tmp_path):
