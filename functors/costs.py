@@ -32,7 +32,7 @@ from ..diagrams.box import Box
 from ..diagrams.graph import Graph
 from ..diagrams.syntax import Diagram
 
-__all__ = ["Cost", "Counter", "cost"]
+__all__ = ["CALLS", "Cost", "Counter", "cost"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,10 +156,11 @@ def _reduce(box: Box, of: Of) -> Cost:
     return replace(gone * combine, bytes=moved)
 
 
+# What only runs the one diagram inside.
+CALLS = ("jit", "pjit", "call", "closed_call", "core_call", "eval_jaxpr", "remat2", "remat", "checkpoint")
+
 NESTED: dict[str, Callable[[Box, Of], Cost]] = {
-    **dict.fromkeys(
-        ("jit", "pjit", "call", "closed_call", "core_call", "eval_jaxpr", "remat2", "remat", "checkpoint"), _call
-    ),
+    **dict.fromkeys(CALLS, _call),
     "scan": lambda box, of: box.params["length"] * of(box.params["body"].diagram),
     "while": lambda box, of: replace(_call(box, of), at_least=True),
     "cond": _cond,

@@ -74,6 +74,15 @@ def test_a_wrong_box_deep_in_a_diagram_is_named_by_its_path():
     assert "constant factor 1.001" in found.worst.witness.hint
 
 
+@pytest.mark.parametrize("factor", [1.0, 1.01])
+def test_the_step_of_a_while_is_opened_and_its_counter_keeps_its_width(factor):
+    f = twisted_sin(factor)
+    loop = lambda x: jax.lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, f(s[1])), (0, x))[1]  # noqa: E731
+    found = check(loop, 0.5, domain=[(-2, 2)], modes=("forward",))
+    assert found.verdict == ("correct" if factor == 1 else "wrong"), str(found)
+    assert {row.path.count("body_jaxpr") for row in found.rows} == ({0, 1} if factor == 1 else {1})
+
+
 def test_a_witness_runs_again_and_says_the_same():
     witness = check(twisted_sin(2.0), 1.0, domain=[(-3, 3)]).worst.witness
     claimed, actual = witness.replay()

@@ -50,7 +50,7 @@ class Asked:
         first = self._leaves(given, examples, seed)
         ranges, supply = self._domain(domain)
         self.met = [first]
-        if self.wide is None and self.f is not None:
+        if self.f is not None:
             self.wide = self._in_double(first)
         region = region_of([dom[i] for i in self.moves], [self._moving(first)], [ranges[i] for i in self.moves])
         if supply is not None:

@@ -32,7 +32,7 @@ from ...diagrams.syntax import Diagram
 from ...functors.learning import Learner
 from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
-from .certificate import BoxCertificate, Certificate, ordered
+from .certificate import BoxCertificate, Certificate, Point, Witness, ordered
 from .clauses.curves import Region
 from .clauses.subjects import claims_of, double
 from .examining import examine
@@ -239,7 +239,5 @@ def _blamed(
     return rows, whole
 
 
-def _point(witness: Any) -> Any:
-    from .certificate import Point
-
+def _point(witness: Witness) -> Point:
     return Point(tuple(np.asarray(a) for a in witness.inputs), witness.claimed, witness.actual, witness.actual, False)

@@ -19,13 +19,14 @@ from ...diagrams.box import Box
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
-from .clauses.bounds import roundoff
+from .clauses.bounds import jittered, roundoff
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import natural
 from .clauses.panels import Integral
 from .clauses.parts import Defect, Still
 from .clauses.points import Finding, check_point, probes
+from .clauses.shaking import shaken
 from .clauses.subjects import Arrays, widened
 from .clauses.tangents import admissible, along_tangents
 from .targets import EFFORTS, Facts, Target, subject_of
@@ -169,45 +170,37 @@ class Examination:
         self.worst = max(self.worst, worst)
         if found is not None:
             self._violated(found)
-        apart = max(
-            [float(np.max(p.node.apart[np.isfinite(p.node.F).all(axis=1)], initial=0.0)) for p in self.integral.nodes],
-            default=0.0,
-        )
-        if apart > np.sqrt(self.subject.unit) and self.subject.compare and not self._blurred():
-            panel = max(self.integral.nodes, key=lambda p: float(np.max(p.node.apart, initial=0.0)))
-            j = int(panel.node.apart.argmax())
-            xs, vs = panel.curve.at(panel.times[[j]])
-            v = Violation(
-                "value",
-                "forward",
-                [a[0] for a in xs],
-                [a[0] for a in vs],
-                [w[j] for w in panel.ws],
-                apart,
-                0.0,
-                apart / self.subject.unit,
-            )
-            self._violated(v)
+        self._values()
         for panel in self.integral.nodes:
             bad = np.isfinite(panel.node.F).all(axis=1) & ~panel.node.finite
             if bad.any() and not panel.slopes and self.subject.claims.reverse is not None:
                 self.integral.suspects.append((panel, int(bad.argmax())))
                 break
         for panel, j in self.integral.suspects[:2]:
-            xs, _ = panel.curve.at(panel.times[[j]])
-            self._point([a[0] for a in xs], False, 1)
+            self._point(panel.at(j)[0], False, 1)
 
-    def _blurred(self) -> bool:
-        """Whether ulps of the inputs move the values as much as they differ where they come with a tangent."""
-        panel = max(self.integral.nodes, key=lambda p: float(np.max(p.node.apart, initial=0.0)))
-        j = int(panel.node.apart.argmax())
-        xs, _ = panel.curve.at(panel.times[[j]])
-        u = self.subject.unit
-        near = [x[0] * (1 + 4 * u * self.rng.choice([-1.0, 1.0], (16, *x.shape[1:]))) for x in xs]
-        ws = [np.broadcast_to(w[j], (16, *w.shape[1:])) for w in panel.ws]
-        F = self.subject.values(near, ws if self.subject.only_reverse else None, panel.still)
+    def _values(self) -> None:
+        """Whether the value that comes with a tangent is the value, unless rounding moves it as much."""
+        if not self.subject.compare or not self.integral.nodes:
+            return
+        seen = [np.where(np.isfinite(p.node.F).all(axis=1), p.node.apart, 0.0) for p in self.integral.nodes]
+        panel, apart = max(
+            zip(self.integral.nodes, seen, strict=True), key=lambda pair: float(pair[1].max(initial=0.0))
+        )
+        j, u = int(apart.argmax()), self.subject.unit
+        if apart[j] <= np.sqrt(u):
+            return
+        x, v, w = panel.at(j)
+        n = 16
+        near = [jittered(a, u, self.rng, n) for a in x]
+        ws = [np.broadcast_to(a, (n, *a.shape)) for a in w]
+        others = [self.subject, *(s for s in [shaken(self.subject)] if s is not None)]
+        seen = [s.values(near, ws if self.subject.only_reverse else None, panel.still) for s in others]
+        moved = max(float(np.ptp(F, axis=0).max(initial=0.0)) for F in seen)
         size = float(np.abs(panel.node.F[j]).max(initial=0.0))
-        return float(panel.node.apart[j]) * size <= 20 * float(np.ptp(F, axis=0).max(initial=0.0))
+        if float(apart[j]) * size > 20 * moved:
+            gap = float(apart[j])
+            self._violated(Violation("value", "forward", x, v, w, gap, 0.0, gap / u))
 
     def _precision(self) -> None:
         box = self.target.d
@@ -240,7 +233,7 @@ class Examination:
         return jax.enable_x64(any(w.dtype in WIDE for w in wires))
 
     def _probes(self) -> None:
-        for x in probes(self.region, self.rng)[: self.effort.points]:
+        for x in probes(self.region)[: self.effort.points]:
             if self.left < 17 * self.subject.per_node + self.effort.limit // 8:
                 return
             self._point(x, False, 1)
@@ -250,8 +243,7 @@ class Examination:
         self.integral.refine(self.left)
         self._judge()
         for panel, j in self.integral.suspects[2:3] if len(self.integral.nodes) > before else []:
-            xs, _ = panel.curve.at(panel.times[[j]])
-            self._point([a[0] for a in xs], False, 1)
+            self._point(panel.at(j)[0], False, 1)
 
     def _on_manifold(self) -> None:
         found, worst, tried = along_tangents(self.subject, self.target, self.facts, self.rng, self.left)
@@ -273,20 +265,9 @@ class Examination:
 
     def _defect(self, f: Defect) -> None:
         panel = f.panel
-        xs, vs = panel.curve.at(panel.times[[f.node]])
         mode = "reverse" if self.subject.only_reverse else "forward"
         label = f"{panel.curve.label}, t in [{panel.low:.4g}, {panel.high:.4g}]"
-        v = Violation(
-            "slope",
-            mode,
-            [a[0] for a in xs],
-            [a[0] for a in vs],
-            [w[f.node] for w in panel.ws],
-            f.claimed,
-            f.actual,
-            f.ratio,
-            panel.still,
-        )
+        v = Violation("slope", mode, *panel.at(f.node), f.claimed, f.actual, f.ratio, panel.still)
         self._violated(v, label, hint_of(self.subject, self.integral, f))
 
     def _wrong_point(self, f: Finding) -> None:

@@ -14,7 +14,7 @@ from .examination import Examination
 from .orders import higher
 from .proving import proved
 from .stored import key_of, remembered
-from .targets import Facts, Target
+from .targets import Facts, Target, release
 
 __all__ = ["examine"]
 
@@ -49,6 +49,8 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         except Exception as error:  # a program that does not run says nothing about its derivative
             first = str(error).strip().split("\n")[0]
             return certificate("undecided", "did not run", reason=f"{type(error).__name__}: {first}", missing=missing)
+        finally:
+            release(target)
         verdict, reason = run.verdict()
     found = run.integral
     kinks = [p for p in run.points if p.kind.startswith("kink")]

@@ -2,7 +2,7 @@
 
 One run through the diagram on given inputs, outside of any compiled program, opens definitions and the bodies of loops
 and branches. Equal boxes are one kind, with the paths of all uses and a few of the inputs that they met. The step of a
-scan meets its first and its last carry.
+scan meets its first and its last carry, that of a `while` its first states.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from ...diagrams.box import Box
 from ...diagrams.graph import interpret
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import apply_box, evaluate
+from ...functors.costs import CALLS
 
-__all__ = ["Flow", "Kind", "flow_of"]
+__all__ = ["Flow", "Kind"]
 
 MET = 6  # inputs that are kept of a kind of box
 
-CALLS = ("jit", "pjit", "call", "closed_call", "core_call", "eval_jaxpr", "remat2", "remat", "checkpoint")
 # What is right only together with what stands around it: the factors of a system beside its matrix, triangles that are
 # not read, what is held still because it cancels. The smallest definition around them is one box.
 TOGETHER = frozenset(
@@ -46,7 +46,11 @@ class Kind:
             self._known.add(path)
             self.paths.append(path)
         if len(self.met) < MET:
-            self.met.append(list(values))
+            # a number that was written in the program has no width of its own
+            wires = self.box.dom.inside
+            self.met.append(
+                [np.asarray(a, w.dtype) if w.kind == "Z" else a for a, w in zip(values, wires, strict=True)]
+            )
 
     _known: set[str] = field(default_factory=set)
 
@@ -118,12 +122,16 @@ def _cond(box: Box, inputs: Sequence[Any], made: Sequence[Any]) -> Iterator[tupl
     yield label, body, list(inputs[1:])
 
 
-INSIDE = {"scan": _scan, "cond": _cond}
+def _while(box: Box, inputs: Sequence[Any], made: Sequence[Any]) -> Iterator[tuple[str, Diagram, list[Any]]]:
+    """The step at the first states."""
+    before, body = box.params["cond_nconsts"], box.params["body_jaxpr"].diagram
+    tests, consts = inputs[:before], inputs[before : before + box.params["body_nconsts"]]
+    state = inputs[before + len(consts) :]
+    for _ in range(MET):
+        if not evaluate(box.params["cond_jaxpr"].diagram.graph, [*tests, *state])[0]:
+            return
+        yield "body_jaxpr", body, [*consts, *state]
+        state = evaluate(body.graph, [*consts, *state])
 
 
-def flow_of(d: Diagram, points: Sequence[Sequence[Any]]) -> Flow:
-    """The flow of a diagram at some inputs."""
-    flow = Flow()
-    for values in points:
-        flow.run(d, values)
-    return flow
+INSIDE = {"scan": _scan, "cond": _cond, "while": _while}

@@ -15,7 +15,7 @@ from .clauses.curves import Region
 from .clauses.naturality import claims_of_function
 from .clauses.subjects import Subject, claims_of, widened
 
-__all__ = ["EFFORTS", "Effort", "Facts", "Target", "subject_of"]
+__all__ = ["EFFORTS", "Effort", "Facts", "Target", "release", "subject_of"]
 
 
 @dataclass(frozen=True)
@@ -102,3 +102,11 @@ def subject_of(target: Target, facts: Facts, own: bool = False) -> Subject:
     known = derived(d, ("subject", facts.modes, target.wrt), lambda: Subject(claims, still))
     known.still, known.evals = list(still), 0
     return known
+
+
+def release(target: Target) -> None:
+    """Let go of all programs that were compiled for a target: a process can hold some thousands and no more."""
+    for d in (target.d, target.promotion):
+        for kept in list(d.__dict__.get("_derived", {}).values()):
+            if isinstance(kept, Subject):
+                kept.release()

@@ -23,7 +23,18 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHEBYSHEV", "MARGIN", "NODES", "NOISE_POINTS", "PANEL", "QUADRATURE", "noise", "roundoff", "tails"]
+__all__ = [
+    "CHEBYSHEV",
+    "MARGIN",
+    "NODES",
+    "NOISE_POINTS",
+    "PANEL",
+    "QUADRATURE",
+    "jittered",
+    "noise",
+    "roundoff",
+    "tails",
+]
 
 Array = NDArray[np.float64]
 
@@ -61,6 +72,12 @@ NODES.flags.writeable = CHEBYSHEV.flags.writeable = QUADRATURE.flags.writeable =
 def roundoff(dtype: str) -> float:
     """The unit roundoff of a float or complex dtype: half the distance from 1 to the next number."""
     return float(jnp.finfo(dtype).eps) / 2
+
+
+def jittered(a: Array, unit: float, rng: np.random.Generator, n: int | None = None, ulps: float = 4.0) -> Array:
+    """The array with every entry moved by some ulps, up or down; n such arrays along a first axis if asked for."""
+    shape = np.shape(a) if n is None else (n, *np.shape(a))
+    return a * (1 + ulps * unit * rng.choice([-1.0, 1.0], shape))
 
 
 def tails(values: Array) -> Array:

@@ -44,8 +44,9 @@ class Curve:
         for k, (a, b) in enumerate(zip(self.start, self.end, strict=True)):
             t = times.reshape(-1, *[1] * a.ndim)
             if k in self.log:
-                ratio = np.log(np.abs(b)) - np.log(np.abs(a))
-                x = a * np.exp(t * ratio)
+                first = np.log(np.abs(a))
+                ratio = np.log(np.abs(b)) - first
+                x = np.sign(a) * np.exp(first + t * ratio)
                 xs.append(x)
                 vs.append(x * ratio)
             else:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .bounds import MARGIN
+from .bounds import MARGIN, jittered
 from .curves import Curve
 from .parts import Panel, Still
+from .shaking import shaken
 from .subjects import Arrays, Node, Subject
 
 __all__ = ["Violation", "linear", "precise", "transposed"]
@@ -58,30 +59,31 @@ def transposed(subject: Subject, panels: list[Panel], rng: np.random.Generator) 
         worst = max(worst, float(ratio[ratio <= 1].max(initial=0.0)))
         suspects += [(float(ratio[j]), panel, int(j)) for j in np.flatnonzero(ratio > 1)]
     for ratio, panel, j in sorted(suspects, key=lambda s: -s[0])[:3]:
-        xs, vs = panel.curve.at(panel.times[[j]])
-        ws = [w[[j]] for w in panel.ws]
-        found = _scattered(subject, xs, vs, ws, panel.still, rng)
+        x, v, w = panel.at(j)
+        found = _scattered(subject, x, v, w, panel.still, rng)
         if found is not None:
-            x, v, w = ([a[0] for a in arrays] for arrays in (xs, vs, ws))
             return Violation("transpose", "reverse", x, v, w, found[1], found[0], ratio, panel.still), worst
     return None, worst
 
 
 def _scattered(
-    subject: Subject, xs: Arrays, vs: Arrays, ws: Arrays, still: Still, rng: np.random.Generator
+    subject: Subject, x: Arrays, v: Arrays, w: Arrays, still: Still, rng: np.random.Generator
 ) -> tuple[float, float] | None:
-    """Both sides of the transpose where their gap is more than its scatter under ulps of the input, or None."""
+    """Both sides of the transpose where their gap is more than its scatter when all is rounded otherwise, or None."""
     n = 9
-    moved = [
-        np.concatenate([x, x * (1 + 4 * subject.unit * rng.choice([-1.0, 1.0], (n - 1, *x.shape[1:])))]) for x in xs
-    ]
-    v, w = ([np.broadcast_to(a, (n, *a.shape[1:])) for a in arrays] for arrays in (vs, ws))
-    node = subject.run(moved, v, w, still)
+    moved = [np.concatenate([a[None], jittered(a, subject.unit, rng, n - 1)]) for a in x]
+    vs, ws = ([np.broadcast_to(a, (n, *a.shape)) for a in arrays] for arrays in (v, w))
+    node = subject.run(moved, vs, ws, still)
     gap = node.left - node.right.sum(axis=1)
     terms = float((node.left_terms + node.right_terms.sum(axis=1))[0])
     if not np.isfinite(gap).all():
         return None
-    if abs(np.median(gap)) > STABLE * np.std(gap) + 10 * MARGIN * subject.unit * terms:
+    scatter, other = float(np.std(gap)), shaken(subject)
+    if other is not None and abs(np.median(gap)) < np.sqrt(subject.unit) * terms:
+        rounded = other.run(moved, vs, ws, still)
+        subject.evals += n * subject.per_node
+        scatter = max(scatter, float(np.nan_to_num(np.std(rounded.left - rounded.right.sum(axis=1)))))
+    if abs(np.median(gap)) > STABLE * scatter + 10 * MARGIN * subject.unit * terms:
         return float(node.left[0]), float(node.right.sum(axis=1)[0])
     return None
 
@@ -115,7 +117,7 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
         # a map that is linear but ill-conditioned scatters as much under ulps of its inputs
         again = []
         for _ in range(6):
-            near, u, c = ([_jittered(a, subject.unit, rng) for a in arrays] for arrays in (x, v[0], w[0]))
+            near, u, c = ([jittered(a, subject.unit, rng) for a in arrays] for arrays in (x, v[0], w[0]))
             moved = rows(near, [u, v[1]], [c, w[1]])
             again.append(_signed(moved[1] if which else moved[0], large))
         signed = np.array([_signed(values, large), *again])
@@ -143,10 +145,6 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
 
 def _combined(pair: list[Arrays], c: tuple[float, float]) -> Arrays:
     return [c[0] * a + c[1] * b for a, b in zip(*pair, strict=True)]
-
-
-def _jittered(a: np.ndarray, u: float, rng: np.random.Generator) -> np.ndarray:
-    return a * (1 + 4 * u * rng.choice([-1.0, 1.0], np.shape(a)))
 
 
 def _direction(wires: list, rng: np.random.Generator) -> Arrays:
@@ -189,7 +187,7 @@ def precise(
     # both at the same points: those that the narrower format has
     xs, vs = (own.rounded(arrays) for arrays in (xs, vs))
     ws = own.rounded([rng.normal(size=(len(times), *w.shape)) for w in own.outputs], outputs=True)
-    near = [x * (1 + 2 * u * rng.choice([-1.0, 1.0], x.shape)) for x in xs]
+    near = [jittered(x, u, rng, ulps=2.0) for x in xs]
     with narrow():
         mine = own.run(xs, vs, ws, still[0])
     its, close = wide.run(xs, vs, ws, still[1]), wide.run(near, vs, ws, still[1])

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ....diagrams.types import Ty
+from .bounds import jittered
 from .linearity import Violation
+from .shaking import shaken
 from .subjects import Claims, Map, Subject
 
 __all__ = ["claims_of_function", "natural"]
@@ -82,12 +84,16 @@ def natural(
     if own.claims.value is not g:
         diagram = jax.jit(_everything(ours, modes, vs, ws, flows))
         ways["as a diagram"] = lambda: [diagram(*p) for p in points]
+    programs = [compiled]
     for how, way in ways.items():
         try:
             found = _apart(first, way(), own.unit)
         except Exception:  # a function need not be one that can be traced in this way
             continue
-        if found is not None and not _scatters(compiled, points[found[0]], moves, found[2] - found[3], rng, own.unit):
+        if found is not None and len(programs) == 1:
+            other = shaken(own)
+            programs += [] if other is None else [jax.jit(_everything(other.claims, modes, vs, ws, flows))]
+        if found is not None and not _scatters(programs, points[found[0]], moves, found[2] - found[3], rng, own.unit):
             k, part, a, b, ratio = found
             x = [np.asarray(points[k][i]) for i in moves]
             v, w = ([np.asarray(a) for a in arrays] for arrays in (vs, ws))
@@ -122,24 +128,25 @@ def _traces(f: Any, point: Sequence[Any], extra: Sequence[Any]) -> bool:
 
 
 def _scatters(
-    run: Callable[..., Any],
+    programs: Sequence[Callable[..., Any]],
     point: Sequence[Any],
     moves: Sequence[int],
     gap: float,
     rng: np.random.Generator,
     u: float,
 ) -> bool:
-    """Whether ulps of the inputs move the results by as much as the gap."""
-    seen = []
+    """Whether ulps move the results of one of these programs by as much as the gap: those of the inputs, or of all."""
+    seen: list[list[np.ndarray]] = [[] for _ in programs]
     for _ in range(8):
         near = list(point)
         for i in moves:
             a = near[i]
-            near[i] = a * (1 + 4 * u * rng.choice([-1.0, 1.0], np.shape(a))).astype(jnp.dtype(a.dtype))
-        seen.append(np.concatenate([np.ravel(np.asarray(a)).astype(complex) for a in run(*near)]))
-    parts = np.real(seen)
+            near[i] = a * jittered(np.ones(np.shape(a)), u, rng).astype(jnp.dtype(a.dtype))
+        for run, values in zip(programs, seen, strict=True):
+            values.append(np.concatenate([np.ravel(np.asarray(a)).astype(complex) for a in run(*near)]))
     with np.errstate(invalid="ignore"):
-        return abs(gap) <= 20 * float(np.nan_to_num(np.ptp(parts, axis=0)).max(initial=0.0))
+        moved = [np.nan_to_num(np.ptp(np.real(values), axis=0)).max(initial=0.0) for values in seen]
+    return abs(gap) <= 20 * max(moved)
 
 
 def _apart(

@@ -53,7 +53,6 @@ class Integral:
     resolved: int = 0
     found: list[Defect] = field(default_factory=list)
     noisy: list[Defect] = field(default_factory=list)
-    kinks: list[Panel] = field(default_factory=list)
     suspects: list[tuple[Panel, int]] = field(default_factory=list)
     nodes: list[Panel] = field(default_factory=list)
     _queue: list[tuple[float, int, Panel, tuple[float, float], int]] = field(default_factory=list)
@@ -101,8 +100,8 @@ class Integral:
         while self._queue and not self.found and self.subject.evals + CONFIRM <= last:
             severity, _, panel, (low, high), entry = heapq.heappop(self._queue)
             if high - low <= SMALL / 100:
-                self.kinks.append(panel)
-            elif (low, high) != (panel.low, panel.high):
+                continue  # a kink, closed in on
+            if (low, high) != (panel.low, panel.high):
                 self._judge(self.panel(panel.curve, low, high, panel.still, panel))
             else:
                 for piece, part in self._pieces(panel, entry):
@@ -195,7 +194,7 @@ class Integral:
         if not smaller:
             return
         worst = max(smaller, key=lambda f: f.ratio)
-        if worst.ratio > SURE and first.ratio > 1:
+        if worst.ratio > SURE:
             self.found.append(worst)
         elif worst.noisy:
             self.noisy.append(worst)

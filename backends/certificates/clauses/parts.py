@@ -34,6 +34,11 @@ class Panel:
         """Half of the width."""
         return (self.high - self.low) / 2
 
+    def at(self, j: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """The point, the direction and the cotangent of a node."""
+        xs, vs = self.curve.at(self.times[[j]])
+        return [a[0] for a in xs], [a[0] for a in vs], [w[j] for w in self.ws]
+
     @property
     def times(self) -> np.ndarray:
         """The times of the nodes."""

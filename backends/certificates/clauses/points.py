@@ -176,14 +176,10 @@ def _differenced(probe: _Probe, vs: Arrays, ws: Arrays, hull: _Hull, finding: An
     if not sure.any():
         return finding("skip", hull, 0)
     e = int(sure.argmax())
+    known = np.pad(slope, (0, len(hull.claimed) - len(slope)))
     return finding(
         "wrong",
-        _Hull(
-            hull.claimed,
-            np.pad(slope, (0, len(hull.claimed) - len(slope))),
-            np.pad(slope, (0, len(hull.claimed) - len(slope))),
-            0,
-        ),
+        _Hull(hull.claimed, known, known, 0),
         e,
     )
 
@@ -298,7 +294,7 @@ def _functionals(subject: Subject, node: Node) -> np.ndarray:
     return np.concatenate([node.d, node.right.sum(axis=1, keepdims=True)], axis=1)
 
 
-def probes(region: Region, rng: np.random.Generator) -> list[Arrays]:
+def probes(region: Region) -> list[Arrays]:
     """Points that nobody declared and where defects sit: zeros, equal entries, ones, an identity, ties in pairs."""
     met = [np.array(a, dtype=a.dtype) for a in region.met[0]]
     found = [[np.zeros_like(a) for a in met], [np.full_like(a, a.flat[0] if a.size else 0) for a in met]]

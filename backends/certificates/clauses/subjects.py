@@ -55,7 +55,8 @@ def double() -> Iterator[None]:
 class Claims:
     """A map with its claimed derivatives: `value(*x)`, `forward(*x, *v)` and `reverse(*x, *w)`, each giving a sequence.
 
-    A claim is None where there is none, and `missing` says why. `forward` gives values and tangents.
+    A claim is None where there is none, and `missing` says why. `forward` gives values and tangents. `d` is the diagram
+    that they were made of, if it was one.
     """
 
     dom: Ty
@@ -65,6 +66,7 @@ class Claims:
     reverse: Map | None
     missing: dict[str, str]
     wrt: tuple[int, ...]
+    d: Diagram | None = None
 
 
 def claims_of(d: Diagram, modes: Sequence[str] = ("forward", "reverse"), wrt: tuple[int, ...] | None = None) -> Claims:
@@ -81,7 +83,7 @@ def claims_of(d: Diagram, modes: Sequence[str] = ("forward", "reverse"), wrt: tu
             made[mode] = callable_of(functor(d, wrt=wrt))
         except DerivativeError as error:
             missing[mode] = str(error)
-    return Claims(d.dom, d.cod, callable_of(d), made.get("forward"), made.get("reverse"), missing, wrt)
+    return Claims(d.dom, d.cod, callable_of(d), made.get("forward"), made.get("reverse"), missing, wrt, d)
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,12 @@ class Subject:
         if ws is None:
             ws = [np.zeros((len(xs[0]), *w.shape)) for w in self.outputs]
         return self._over(VALUES, xs, xs, ws, still)[0]
+
+    def release(self) -> None:
+        """Let go of the compiled program; the next run makes it again."""
+        program = self.__dict__.pop("_program", None)
+        if program is not None:
+            program.clear_cache()
 
     def _over(self, what: int, xs: Arrays, vs: Arrays, ws: Arrays, still: Sequence[Any] | None) -> list[Any]:
         """The program over any number of points: it has one shape, and a short rest is filled with its last point."""

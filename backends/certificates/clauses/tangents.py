@@ -70,6 +70,7 @@ def admissible(subject: Subject, facts: Any, inputs: tuple[Any, ...], rng: np.ra
     return [np.asarray(v, complex if np.iscomplexobj(v) else float) for v in made]
 
 
+@np.errstate(all="ignore")
 def ridders(subject: Subject, x: Arrays, vs: Arrays, ws: Arrays, still: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """The slope of every observed output along vs, and an estimate of its error."""
     size = max([float(np.abs(a).max(initial=0.0)) for a in x], default=1.0) or 1.0
