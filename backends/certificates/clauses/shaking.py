@@ -25,7 +25,7 @@ from ....diagrams.params import derived
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box
 from ....diagrams.tracing.jaxpr import from_jax
-from ....diagrams.types import Wire
+from ....diagrams.types import Ty, Wire
 from ....functors.costs import CALLS
 from .subjects import Claims, Subject, claims_of
 
@@ -64,7 +64,7 @@ def _diagram(d: Diagram) -> Diagram:
         ways = jax.random.rademacher(_key(d.dom.inside, values), (DRAWN,))
         return _run(d, values, ways, count())
 
-    return from_jax(run, d.dom)
+    return from_jax(run, *map(Ty, d.dom.inside))
 
 
 def _run(d: Diagram, values: Sequence[Any], ways: Any, places: Any) -> list[Any]:

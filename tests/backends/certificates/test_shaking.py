@@ -35,11 +35,12 @@ def test_a_single_box_has_nothing_to_round():
 
 
 def test_shaking_has_the_derivatives_of_the_map():
-    f = lambda x: jnp.sin(x) * jnp.exp(x)  # noqa: E731
+    f = lambda x, y: jnp.sin(x) * jnp.exp(y)  # noqa: E731
     with double():
-        subject = Subject(claims_of(from_jax(f, R(3, dtype="float64"))), [np.zeros(3)])
-        x, v = np.random.default_rng(0).normal(size=(2, 5, 3))
-        one, other = (s.run([x], [v], [np.ones((5, 3))]) for s in (subject, shaken(subject)))
+        ty = R(3, dtype="float64")
+        subject = Subject(claims_of(from_jax(f, ty, ty)), [np.zeros(3)] * 2)
+        points = np.random.default_rng(0).normal(size=(4, 5, 3))
+        one, other = (s.run(points[:2], points[2:], [np.ones((5, 3))]) for s in (subject, shaken(subject)))
     for field in ("F", "d", "left", "right"):
         np.testing.assert_allclose(getattr(one, field), getattr(other, field), rtol=1e-13, atol=1e-13)
 
