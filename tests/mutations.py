@@ -223,6 +223,11 @@ def _apart(a, b):
 
 # -- whether a mutant is noticed -----------------------------------------------------------------------------------
 
+
+def _pooled(x):
+    return lax.reduce_window(x, -np.inf, lax.max, (2,), (1,), "VALID")
+
+
 MORE = [
     Case("add of a constant", lambda x: lax.add(x, jnp.full_like(x, 2.0)), (R(3),)),
     Case("sub from a constant", lambda x: lax.sub(jnp.full_like(x, 2.0), x), (R(3),)),
@@ -231,6 +236,7 @@ MORE = [
     Case("dot_general of rows", lambda x, y: lax.dot_general(x, y, (((1,), (1,)), ((), ()))), (R(2, 2), R(2, 2))),
     Case("transpose of a square", lambda x: lax.transpose(x, (1, 0)), (R(2, 2),)),
     Case("cbrt", lax.cbrt, (R(),), (0.3, 3.0)),
+    Case("select_and_scatter_add of a cotangent", lambda x, ct: jax.vjp(_pooled, x)[1](ct)[0], (R(3), R(2))),
 ]
 
 

@@ -164,3 +164,21 @@ def test_what_does_not_fit_is_refused(facts, message):
 def test_a_function_needs_examples():
     with pytest.raises(InputError, match="an example of every argument"):
         check(jnp.sin)
+
+
+def test_what_turns_faster_than_any_panel_is_not_taken_for_noise():
+    wide = np.array([5e12, 1e26, 2.0, 447.0])
+    found = check(lambda x: jnp.sin(x) + 0 * x, wide)
+    assert found.ok and found.whole.verdict == "undecided", str(found)
+    assert {row.path: row.verdict for row in found.rows}["sin"] == "proved"
+
+
+def test_what_a_composite_in_single_precision_loses_inside_is_no_fault_of_its_rules():
+    def f(x):
+        x = jax.nn.silu(x)
+        for _ in range(2):
+            x = x / jnp.linalg.norm(x)
+            x = x - x.mean()
+        return jnp.cosh(x)
+
+    assert check(f, np.array([-2.93, -2.90, -2.92, -2.89], np.float32)).ok

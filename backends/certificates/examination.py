@@ -31,7 +31,9 @@ from .clauses.subjects import Arrays, widened
 from .clauses.tangents import admissible, along_tangents
 from .targets import EFFORTS, Facts, Target, subject_of
 
-__all__ = ["Examination"]
+__all__ = ["UNRESOLVED", "Examination"]
+
+UNRESOLVED = "on no part of a curve were values and slopes resolved"
 
 # What only moves entries rounds nothing, neither in its value nor in its tangent.
 EXACT = frozenset(
@@ -330,7 +332,7 @@ class Examination:
         if self.facts.tangent is None and not any(np.isfinite(p.node.F).any() for p in found.nodes):
             return "undecided", "no curve was tried on which values are finite"
         if self.facts.tangent is None and not found.resolved:
-            return "undecided", "on no part of a curve were values and slopes resolved"
+            return "undecided", UNRESOLVED
         if any(p.kind.startswith("kink") for p in self.points):
             return "intensional", ""
         return "correct", ""

@@ -10,7 +10,7 @@ from typing import Any
 from ...categories.errors import ParalensError
 from .certificate import BoxCertificate, Point
 from .clauses.subjects import double
-from .examination import Examination
+from .examination import UNRESOLVED, Examination
 from .orders import higher
 from .proving import proved
 from .stored import key_of, remembered
@@ -68,11 +68,11 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         missing=missing,
     )
     if (
-        verdict == "correct"
+        (verdict == "correct" or reason == UNRESOLVED)
         and order == 1
         and facts.effort != "quick"
         and facts.tangent is None
         and facts.surrogate is None
     ):
-        made = replace(made, verdict="proved", method="sympy") if proved(target.d) else made
+        made = replace(made, verdict="proved", method="sympy", reason="") if proved(target.d) else made
     return made if order >= facts.order or not made.ok else higher(made, target, facts, order, examine)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def _scattered(
     if not np.isfinite(gap).all():
         return None
     scatter, other = float(np.std(gap)), shaken(subject)
-    if other is not None and abs(np.median(gap)) < np.sqrt(subject.unit) * terms:
+    if other is not None:
         rounded = other.run(moved, vs, ws, still)
         subject.evals += n * subject.per_node
         scatter = max(scatter, float(np.nan_to_num(np.std(rounded.left - rounded.right.sum(axis=1)))))
@@ -203,10 +204,13 @@ def precise(
     if own.claims.reverse is not None:
         a, b, c = (n.right.sum(axis=1, keepdims=True) for n in (mine, its, close))
         sides.append(("reverse", a, b, c))
+    shaking = _shaken_claims(own, xs, vs, ws, still[0], rng, narrow)
     extent = [max(float(np.abs(a).max(initial=0.0)) for a in arrays) for arrays in (xs, vs)]
     rate = extent[1] / extent[0] if extent[0] else 0.0
     for mode, a, b, c in sides:
-        lost = _loss(own, mode, a, b, c, its, ok, rate)
+        lost = _loss(own, mode, a, b, np.abs(c - b), its, ok, rate)
+        if (lost[accurate] > 1).any():
+            lost = _loss(own, mode, a, b, np.maximum(np.abs(c - b), shaking(mode)), its, ok, rate)
         lost = np.where(accurate[:, None], lost, 0.0)
         worst = max(worst, float(lost[lost <= 1].max(initial=0.0)))
         if (lost > 1).any() and found is None:
@@ -217,10 +221,30 @@ def precise(
     return found, worst
 
 
+def _shaken_claims(
+    own: Subject, xs: Arrays, vs: Arrays, ws: Arrays, still: Still, rng: np.random.Generator, narrow: Callable[[], Any]
+) -> Callable[[str], np.ndarray]:
+    """How far claims move when every box rounds otherwise, for a mode; run when first asked for."""
+
+    @cache
+    def nodes() -> list[Node]:
+        with narrow():
+            other = shaken(own)
+            if other is None:
+                return []
+            return [other.run([jittered(x, own.unit, rng) for x in xs], vs, ws, still) for _ in range(3)]
+
+    def moved(mode: str) -> np.ndarray:
+        claims = [n.d if mode == "forward" else n.right.sum(axis=1, keepdims=True) for n in nodes()]
+        return np.nan_to_num(np.ptp(claims, axis=0)) / 8 if claims else np.zeros(1)
+
+    return moved
+
+
 def _loss(
-    own: Subject, mode: str, a: np.ndarray, b: np.ndarray, c: np.ndarray, its: Node, ok: np.ndarray, rate: float
+    own: Subject, mode: str, a: np.ndarray, b: np.ndarray, moved: np.ndarray, its: Node, ok: np.ndarray, rate: float
 ) -> np.ndarray:
-    """How far claims `a` in their own dtype are from `b`, as a part of what is allowed; `c` is `b` an ulp away."""
+    """How far claims `a` in their own dtype are from `b`, as a part of what is allowed; an ulp does `moved`."""
     u = own.unit
     limit = float(np.finfo(np.float32).max) if u > 1e-9 else np.inf
     with np.errstate(all="ignore"):
@@ -229,7 +253,7 @@ def _loss(
         most = np.max(size[ok], initial=0.0)
         # slopes that are small against the value lose what the value loses
         value = 64 * u * rate * np.abs(its.F).max(axis=1, keepdims=True)
-        allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * np.abs(c - b) + value + own.tiny
+        allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * moved + value + own.tiny
         gap = np.abs(a - b)
     # in double precision itself what is not finite is not finite in the promotion either
     broken = np.inf if u > 1e-9 else 0.0

@@ -8,9 +8,11 @@ from .bounds import NOISE_POINTS, PANEL, noise
 from .parts import Panel
 from .subjects import Subject
 
-__all__ = ["noise_of", "response_of", "scatter_of"]
+__all__ = ["noise_of", "response_of", "scatter_of", "turns"]
 
 STAIR = 1e3  # times the rounding of the largest value: a staircase of rounding has no higher steps
+
+SEEN = 30.0  # times the rounding of values: a move that is seen
 
 
 def noise_of(subject: Subject, panel: Panel, entry: int, top: float) -> tuple[float, float]:
@@ -46,14 +48,34 @@ def scatter_of(subject: Subject, panel: Panel, entry: int, place: int) -> float:
     for fine in (2.0**-16, 2.0**-24):
         xs, vs = panel.curve.at(panel.times[place] + panel.half * fine * steps)
         ws = [w[:NOISE_POINTS] for w in panel.ws]
-        d = subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]
-        size = float(np.abs(d).max(initial=0.0))
-        if not np.isfinite(size) or not size:
-            return 0.0
-        part = d / size  # squares of huge numbers are none
-        found.append(size * float(np.std(part - np.polyval(np.polyfit(steps, part, 2), steps))))
+        found.append(_from_parabola(subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]))
     # what falls with the distance is not noise
     return min(found) if found[1] > found[0] / 10 else 0.0
+
+
+def _from_parabola(values: np.ndarray) -> float:
+    size = float(np.abs(values).max(initial=0.0))
+    if not np.isfinite(size) or not size:
+        return 0.0
+    steps, part = np.arange(len(values)) - len(values) // 2, values / size  # squares of huge numbers are none
+    return size * float(np.std(part - np.polyval(np.polyfit(steps, part, 2), steps)))
+
+
+def turns(subject: Subject, panel: Panel, entry: int, scatter: float, rounding: float) -> bool:
+    """Whether slopes that look like noise are those of values that turn as fast.
+
+    Points are so close that values which follow such slopes move by some times their rounding, and no more.
+    """
+    step = SEEN * rounding / scatter
+    if step > panel.half * 2.0**-10:
+        return False
+    for place in (3, 13):
+        xs, vs = panel.curve.at(panel.times[place] + step * (np.arange(NOISE_POINTS) - NOISE_POINTS // 2))
+        node = subject.run(xs, vs, [w[:NOISE_POINTS] for w in panel.ws], panel.still, slopes=True)
+        values, slopes = _from_parabola(node.F[:, entry]), _from_parabola(node.d[:, entry])
+        if 3 * step * slopes <= SEEN * max(values, rounding):
+            return True
+    return False
 
 
 def _stair(subject: Subject, panel: Panel, entry: int, top: float) -> float:

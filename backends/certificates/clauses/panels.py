@@ -21,7 +21,7 @@ import numpy as np
 
 from .bounds import CHEBYSHEV, MARGIN, NODES, PANEL, QUADRATURE, tails
 from .curves import Curve
-from .measuring import noise_of, response_of, scatter_of
+from .measuring import noise_of, response_of, scatter_of, turns
 from .parts import Defect, Panel, Still, roughness
 from .subjects import Node, Subject
 
@@ -212,7 +212,8 @@ class Integral:
             # a step is rough at a few nodes, and noise at all of them
             residue = roughness(np.where(good, node.d, 0.0))
             middle = np.median(residue, axis=0)
-            scale = np.abs(node.F).max(axis=0) + h * np.abs(node.d).max(axis=0)
+            scale_F = np.abs(node.F).max(axis=0)
+            scale = scale_F + h * np.abs(node.d).max(axis=0)
             noisy = (middle > residue.max(axis=0) / 10) & (tails(node.d) > middle / 1e3)
             rough = good & noisy & (h * middle > IMPRECISE * u * scale)
         for e in np.flatnonzero(rough)[:1]:
@@ -221,6 +222,8 @@ class Integral:
             if h * sigma_d <= IMPRECISE * u * scale[e]:
                 continue
             sigma_F, _ = noise_of(self.subject, panel, int(e), self._top(int(e)))
+            if sigma_F > np.ptp(node.F[:, e]) / 10 or turns(self.subject, panel, int(e), sigma_d, u * scale_F[e]):
+                continue  # values turn as fast, or too fast to be seen
             if h * sigma_d > IMPRECISE * (
                 u * scale[e] + sigma_F + u * response_of(self.subject, panel, int(e), self.rng)
             ):
