@@ -96,7 +96,7 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
     pick = [(1, 0), (0, 1), (1, 1), (large, 0), (1 / large, 0), (0, 0)]
 
     def rows(
-        x: Arrays, v: list[Arrays], w: list[Arrays]
+        subject: Subject, x: Arrays, v: list[Arrays], w: list[Arrays]
     ) -> tuple[np.ndarray, np.ndarray, Arrays, Arrays, np.ndarray, bool]:
         made = [(_combined(v, c), w[0]) for c in pick] + [(v[0], _combined(w, c)) for c in pick[1:]]
         vs, ws = ([np.stack([r[k][i] for r in made]) for i in range(len(made[0][k]))] for k in (0, 1))
@@ -106,7 +106,7 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
         return node.d[:6], np.asarray(right), list(vs), list(ws), np.asarray(terms), bool(np.isfinite(node.F[0]).all())
 
     v, w = ([_direction(wires, rng) for _ in range(2)] for wires in (subject.inputs, subject.outputs))
-    d, right, vs, ws, terms, finite = rows(x, v, w)
+    d, right, vs, ws, terms, finite = rows(subject, x, v, w)
     if not finite:
         return None
     modes = [("forward", 0, d, None)] if subject.claims.forward is not None else []
@@ -115,11 +115,11 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
         gap, bound, should = _additive(values, large, subject.unit, gauge)
         if not (gap > bound).any():
             continue
-        # a map that is linear but ill-conditioned scatters as much under ulps of its inputs
-        again = []
-        for _ in range(6):
+        # a map that is linear but ill-conditioned scatters as much under ulps of its inputs, or of all its boxes
+        again, other = [], shaken(subject)
+        for k in range(6 if other is None else 12):
             near, u, c = ([jittered(a, subject.unit, rng) for a in arrays] for arrays in (x, v[0], w[0]))
-            moved = rows(near, [u, v[1]], [c, w[1]])
+            moved = rows(subject if k < 6 or other is None else other, near, [u, v[1]], [c, w[1]])
             again.append(_signed(moved[1] if which else moved[0], large))
         signed = np.array([_signed(values, large), *again])
         sure = np.abs(np.median(signed, axis=0)) > STABLE * np.std(signed, axis=0) + bound

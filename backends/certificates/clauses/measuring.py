@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bounds import NOISE_POINTS, PANEL, noise
+from .bounds import NOISE_POINTS, PANEL, jittered, noise
 from .parts import Panel
+from .shaking import ULPS, shaken
 from .subjects import Subject
 
-__all__ = ["noise_of", "response_of", "scatter_of", "turns"]
+__all__ = ["noise_of", "response_of", "scatter_of", "shaken_noise", "turns"]
 
 STAIR = 1e3  # times the rounding of the largest value: a staircase of rounding has no higher steps
 
@@ -48,17 +49,18 @@ def scatter_of(subject: Subject, panel: Panel, entry: int, place: int) -> float:
     for fine in (2.0**-16, 2.0**-24):
         xs, vs = panel.curve.at(panel.times[place] + panel.half * fine * steps)
         ws = [w[:NOISE_POINTS] for w in panel.ws]
-        found.append(_from_parabola(subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]))
+        found.append(_rough(subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]))
     # what falls with the distance is not noise
     return min(found) if found[1] > found[0] / 10 else 0.0
 
 
-def _from_parabola(values: np.ndarray) -> float:
+def _rough(values: np.ndarray, degree: int = 2) -> float:
+    """How far values at equal distances are from a polynomial."""
     size = float(np.abs(values).max(initial=0.0))
     if not np.isfinite(size) or not size:
         return 0.0
     steps, part = np.arange(len(values)) - len(values) // 2, values / size  # squares of huge numbers are none
-    return size * float(np.std(part - np.polyval(np.polyfit(steps, part, 2), steps)))
+    return size * float(np.std(part - np.polyval(np.polyfit(steps, part, degree), steps)))
 
 
 def turns(subject: Subject, panel: Panel, entry: int, scatter: float, rounding: float) -> bool:
@@ -72,7 +74,7 @@ def turns(subject: Subject, panel: Panel, entry: int, scatter: float, rounding: 
     for place in (3, 13):
         xs, vs = panel.curve.at(panel.times[place] + step * (np.arange(NOISE_POINTS) - NOISE_POINTS // 2))
         node = subject.run(xs, vs, [w[:NOISE_POINTS] for w in panel.ws], panel.still, slopes=True)
-        values, slopes = _from_parabola(node.F[:, entry]), _from_parabola(node.d[:, entry])
+        values, slopes = _rough(node.F[:, entry], 4), _rough(node.d[:, entry], 3)
         if 3 * step * slopes <= SEEN * max(values, rounding):
             return True
     return False
@@ -103,6 +105,23 @@ def _at(subject: Subject, panel: Panel, entry: int, place: int, step: float, slo
     else:
         values = subject.values(xs, ws if subject.only_reverse else None, panel.still)[:, entry]
     return float(np.nan_to_num(noise(values), posinf=0.0))
+
+
+def shaken_noise(subject: Subject, panel: Panel, entry: int, rng: np.random.Generator) -> tuple[float, float]:
+    """The noise of value and slope when every box rounds otherwise: the middle one of three places."""
+    other = shaken(subject)
+    if other is None:
+        return 0.0, 0.0
+    n, found = NOISE_POINTS, []
+    for place in (1, 8, 15):
+        x, v, w = panel.at(place)
+        near = [jittered(a, subject.unit, rng, n) for a in x]
+        vs, ws = ([np.broadcast_to(a, (n, *a.shape)) for a in arrays] for arrays in (v, w))
+        node = other.run(near, vs, ws, panel.still, slopes=True)
+        subject.evals += n
+        found.append([float(np.nan_to_num(np.std(a[:, entry]))) for a in (node.F, node.d)])
+    values, slopes = np.median(found, axis=0) / (2 * ULPS)
+    return float(values), float(slopes)
 
 
 def response_of(subject: Subject, panel: Panel, entry: int, rng: np.random.Generator) -> float:

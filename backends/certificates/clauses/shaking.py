@@ -30,9 +30,9 @@ from ....diagrams.types import Ty, Wire
 from ....functors.costs import CALLS
 from .subjects import Claims, Subject, claims_of
 
-__all__ = ["shaken"]
+__all__ = ["ULPS", "shaken"]
 
-ULPS = 4
+ULPS = 4  # as inputs are moved: twice as many halves of an ulp, which is what rounding does
 DRAWN = 1024  # boxes that round independently of each other
 
 
