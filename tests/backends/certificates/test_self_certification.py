@@ -17,10 +17,16 @@ from paralens.functors.gradient_chart import ACTIVATIONS, LAYERS, LOSSES
 UNDECIDED: dict[str, str] = {}  # what cannot be decided, and why
 # Derivatives of a distribution at fixed randomness, which those of the sampler are not: it rejects and tries again.
 SURROGATES = {"random_gamma"}
+SOME = {
+    *("sin", "logistic", "mul", "div", "max", "integer_pow 3", "gather", "dot_general", "reduce_max", "abs"),
+    *("relu", "hard_tanh", "max_pool", "squared_error", "sgd"),
+}
 
 
 def each(names):
-    return pytest.mark.parametrize("name", list(names))
+    return pytest.mark.parametrize(
+        "name", [pytest.param(n, marks=[] if n in SOME else pytest.mark.long) for n in names]
+    )
 
 
 def right(certificate, name):
