@@ -57,7 +57,7 @@ class Examination:
         self.subject = subject_of(target, facts)
         exact = target.promotion is target.d or not rounded_constants(target.d) or target.wide is not None
         constants = 0.0 if exact else max(roundoff(w.dtype) for w in target.d.dom.inside if w.differentiable)
-        self.integral = Integral(self.subject, self.rng, slack=facts.noise, constants=constants)
+        self.integral = Integral(self.subject, self.rng, facts.noise, constants, self.effort.most)
         self.points: list[Finding] = []
         self.worst = 0.0
         self.curves = 0
@@ -93,6 +93,11 @@ class Examination:
         """Evaluations that the effort still allows."""
         return self.effort.limit - self.subject.evals - self.spent
 
+    @property
+    def _around(self) -> int:
+        """Evaluations of a look at a point."""
+        return (2 * self.effort.ways + 1) * self.subject.per_node
+
     def _starts(self) -> list[Arrays]:
         return [self._moving(m) for m in self.target.met]
 
@@ -107,9 +112,10 @@ class Examination:
             return
         with self._narrow():
             own = subject_of(self.target, self.facts, own=True)
-            points = [[jnp.asarray(a) for a in m] for m in self.target.met[:3]]
+            points = [[jnp.asarray(a) for a in m] for m in self.target.met[: self.effort.calls]]
             found = natural(g, own, points, self.rng, small=len(self.target.d.graph.table) <= SMALL)
-        self.spent += 24
+        self.spent += 8 * len(points)
+        self.integral.last = self.effort.most - self.spent
         if found is not None:
             self._violated(found)
 
@@ -127,7 +133,8 @@ class Examination:
         half = self.effort.limit // 2 if self.effort.points else 0
         for k, (values, directions) in enumerate(points):
             directions = min(directions, max(1, self.left // 100))
-            if self.left >= max(half, 17 * self.subject.per_node) or (k < len(self.target.declared) and k < 2):
+            first = k < min(len(self.target.declared), self.effort.points, 2)
+            if self.left >= max(half, self._around) or first:
                 still = widened(self.target.d.dom.inside, values)
                 self._point(self._moving(values), True, directions, still)
 
@@ -137,7 +144,8 @@ class Examination:
             if self.facts.tangent is None
             else lambda x: admissible(self.subject, self.facts, self._inputs(x, still), self.rng)
         )
-        found = check_point(self.subject, self.region, x, declared, directions, self.rng, still, tangent)
+        ways = self.effort.ways
+        found = check_point(self.subject, self.region, x, declared, directions, self.rng, still, tangent, ways)
         self.points.append(found)
         if found.kind == "wrong":
             self._wrong_point(found)
@@ -158,7 +166,8 @@ class Examination:
             self.integral.check(curve, 1, widened(self.target.d.dom.inside, other))
             self._judge()
         for k, curve in enumerate(islice(supply, e.curves + e.singles)):
-            parts = e.parts if k < e.curves else 1
+            # the effort that spares points has no more than one panel beside those that were declared
+            parts = e.parts if k < e.curves and (e.points or not self.target.declared) else 1
             if self.left < 17 * parts + 17:
                 break
             self.integral.check(curve, parts)
@@ -168,7 +177,7 @@ class Examination:
         self._judge()
 
     def _transposes(self) -> None:
-        found, worst = transposed(self.subject, self.integral.nodes, self.rng)
+        found, worst = transposed(self.subject, self.integral.nodes, self.rng, 3 if self.effort.points else 1)
         self.worst = max(self.worst, worst)
         if found is not None:
             self._violated(found)
@@ -179,7 +188,8 @@ class Examination:
                 self.integral.suspects.append((panel, int(bad.argmax())))
                 break
         for panel, j in self.integral.suspects[:2]:
-            self._point(panel.at(j)[0], False, 1)
+            if self.effort.points or self.left >= self._around:
+                self._point(panel.at(j)[0], False, 1)
 
     def _values(self) -> None:
         """Whether the value that comes with a tangent is the value, unless rounding moves it as much."""
@@ -326,6 +336,9 @@ class Examination:
         if found.noisy:
             f = max(found.noisy, key=lambda f: f.ratio)
             return "undecided", f"a defect of {f.ratio:.2g} times the bound, most of which is measured noise"
+        if found.unsure:
+            f = max(found.unsure, key=lambda f: f.ratio)
+            return "undecided", f"a defect of {f.ratio:.2g} times the bound, at which this effort does not look again"
         open_points = [p for p in self.points if p.kind == "undecided"]
         if open_points:
             return "undecided", "at a point with ever new branches nearby the claim lies outside of those seen"

@@ -20,9 +20,13 @@ __all__ = ["EFFORTS", "Effort", "Facts", "Target", "release", "subject_of"]
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried: curves in `parts` and those in one, and limits in derivative evaluations."""
+    """How much is tried: curves in `parts` and those in one, and limits in derivative evaluations.
 
-    limit: int  # what clauses may begin with; one that has begun may go on for an eighth of it
+    Around a point so many `ways` are gone, both up and down; a function is called in all ways at `calls` inputs.
+    """
+
+    most: int  # evaluations beyond which nothing is looked at twice
+    limit: int  # and beyond which no clause begins
     curves: int
     parts: int
     singles: int
@@ -30,12 +34,14 @@ class Effort:
     directions: int
     lines: int
     precise: int
+    ways: int = 8
+    calls: int = 3
 
 
 EFFORTS = {
-    "quick": Effort(90, 1, 2, 0, 0, 1, 1, 0),
-    "standard": Effort(930, 2, 6, 4, 2, 2, 1, 9),
-    "thorough": Effort(9000, 6, 16, 40, 12, 5, 6, 51),
+    "quick": Effort(100, 100, 1, 2, 0, 0, 1, 1, 0, ways=4, calls=1),
+    "standard": Effort(1000, 930, 2, 6, 4, 2, 2, 1, 9),
+    "thorough": Effort(10000, 9000, 6, 16, 40, 12, 5, 6, 51),
 }
 
 

@@ -43,8 +43,13 @@ class Violation:
     still: Still = None
 
 
-def transposed(subject: Subject, panels: list[Panel], rng: np.random.Generator) -> tuple[Violation | None, float]:
-    """Whether the reverse derivative is the transpose of the forward one at the nodes of these panels."""
+def transposed(
+    subject: Subject, panels: list[Panel], rng: np.random.Generator, looks: int = 3
+) -> tuple[Violation | None, float]:
+    """Whether the reverse derivative is the transpose of the forward one at the nodes of these panels.
+
+    So many nodes at which it seems not to be are looked at again.
+    """
     worst = 0.0
     if subject.per_node < 2:
         return None, worst
@@ -59,7 +64,7 @@ def transposed(subject: Subject, panels: list[Panel], rng: np.random.Generator) 
         ratio = np.where(np.isfinite(ratio) & np.isfinite(node.F).all(axis=1), ratio, 0.0)
         worst = max(worst, float(ratio[ratio <= 1].max(initial=0.0)))
         suspects += [(float(ratio[j]), panel, int(j)) for j in np.flatnonzero(ratio > 1)]
-    for ratio, panel, j in sorted(suspects, key=lambda s: -s[0])[:3]:
+    for ratio, panel, j in sorted(suspects, key=lambda s: -s[0])[:looks]:
         x, v, w = panel.at(j)
         found = _scattered(subject, x, v, w, panel.still, rng)
         if found is not None:

@@ -14,12 +14,13 @@ noise of values and slopes and the response to an ulp of the input are measured,
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 from itertools import count, pairwise
 
 import numpy as np
 
-from .bounds import CHEBYSHEV, MARGIN, NODES, PANEL, QUADRATURE, tails
+from .bounds import CHEBYSHEV, MARGIN, NODES, NOISE_POINTS, PANEL, QUADRATURE, tails
 from .curves import Curve
 from .measuring import noise_of, response_of, scatter_of, shaken_noise, turns
 from .parts import Defect, Panel, Still, roughness
@@ -45,6 +46,7 @@ class Integral:
     rng: np.random.Generator
     slack: float = 0.0  # what is declared: the absolute accuracy of the primal
     constants: float = 0.0  # the relative accuracy of constants that both sides hold
+    last: float = math.inf  # evaluations of the subject beyond which nothing is looked at twice
     worst: float = 0.0
     size: np.ndarray = field(default_factory=lambda: np.zeros(1))
     panels: int = 0
@@ -53,6 +55,7 @@ class Integral:
     resolved: int = 0
     found: list[Defect] = field(default_factory=list)
     noisy: list[Defect] = field(default_factory=list)
+    unsure: list[Defect] = field(default_factory=list)
     suspects: list[tuple[Panel, int]] = field(default_factory=list)
     nodes: list[Panel] = field(default_factory=list)
     _queue: list[tuple[float, int, Panel, tuple[float, float], int]] = field(default_factory=list)
@@ -91,7 +94,7 @@ class Integral:
             # the way back is compared with the way forward on every third panel, at each of its nodes
             self._judge(self.panel(curve, float(low), float(high), still, slopes=self.started % 3 != 0))
             self.started += 1
-            if self.found:
+            if self.found or self.unsure:
                 return
 
     def refine(self, budget: int) -> None:
@@ -129,7 +132,7 @@ class Integral:
         # what is resolved or nearly so, and wrong beyond the bound
         for e in bad[np.argsort(-ratio[bad])][:3]:
             self._confirm(panel, int(e))
-            if self.found:
+            if self.found or self.unsure:
                 return
         self._rough(panel, good)
         if self.found:
@@ -178,7 +181,7 @@ class Integral:
         """Measure noise; a defect that stays above the bound must show on a half of the panel too."""
         noise = noise_of(self.subject, panel, entry, self._top(entry))
         first = self._measured(panel, entry, noise)
-        if first.ratio > 1:
+        if first.ratio > 1 and self._affords(3 * NOISE_POINTS):
             # along a curve rounding inside may stay what it is, as on a staircase
             inside = shaken_noise(self.subject, panel, entry, self.rng)
             noise = max(noise[0], inside[0]), max(noise[1], inside[1])
@@ -190,28 +193,34 @@ class Integral:
             self.found.append(first)
             return
         middle = (panel.low + panel.high) / 2
-        halves = []
+        smaller = []
         for low, high in ((panel.low, middle), (middle, panel.high)):
+            if not self._affords(PANEL):
+                self.unsure.append(first)
+                return
             half = self.panel(panel.curve, low, high, panel.still, panel)
             if np.isfinite(half.node.F[:, entry]).all() and np.isfinite(half.node.d[:, entry]).all():
-                halves.append(self._measured(half, entry, noise))
-        smaller = [f for f in halves if f.ratio > 1]
-        if not smaller:
+                smaller.append(self._measured(half, entry, noise))
+                if smaller[-1].ratio > SURE:
+                    self.found.append(smaller[-1])
+                    return
+        worst = max(smaller, key=lambda f: f.ratio, default=first)
+        if not smaller or worst.ratio <= 1:
             return
-        worst = max(smaller, key=lambda f: f.ratio)
-        if worst.ratio > SURE:
-            self.found.append(worst)
-        elif worst.noisy:
+        if worst.noisy:
             self.noisy.append(worst)
         else:
             # what is not resolved hides it: closer
             part = worst.panel
             self._push(1.0 / part.half, part, (part.low, part.high), entry)
 
+    def _affords(self, evaluations: int) -> bool:
+        return self.subject.evals + evaluations <= self.last
+
     def _rough(self, panel: Panel, good: np.ndarray) -> None:
         """Slopes unlike those next to them at every node are noise; noise that no value has is a fault of the rule."""
         node, h, u = panel.node, panel.half, self.subject.unit
-        if self.slack or self.constants > 1e-12 or self.measured >= 4:
+        if self.slack or self.constants > 1e-12 or self.measured >= 4 or not self._affords(8 * NOISE_POINTS):
             return
         with np.errstate(all="ignore"):
             # a step is rough at a few nodes, and noise at all of them

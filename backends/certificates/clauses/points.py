@@ -91,9 +91,13 @@ def check_point(
     rng: np.random.Generator,
     still: Still = None,
     tangent: Callable[[Arrays], Arrays] | None = None,
+    ways: int = (PANEL - 1) // 2,
 ) -> Finding:
-    """Compare the claim at a point with claims nearby, in so many directions; admissible ones where those are given."""
-    probe = _Probe(subject, region, x, rng, still, tangent)
+    """Compare the claim at a point with claims nearby, in so many directions; admissible ones where those are given.
+
+    Claims nearby are taken in so many `ways` off the point, each up and down.
+    """
+    probe = _Probe(subject, region, x, rng, still, tangent, ways)
     kink: Finding | None = None
     for k in range(directions):
         found = _one(probe, k, declared)
@@ -204,12 +208,19 @@ class _Probe:
     """Functionals of the derivative at a point and around it."""
 
     def __init__(
-        self, subject: Subject, region: Region, x: Arrays, rng: np.random.Generator, still: Still, tangent: Any
+        self,
+        subject: Subject,
+        region: Region,
+        x: Arrays,
+        rng: np.random.Generator,
+        still: Still,
+        tangent: Any,
+        ways: int,
     ) -> None:
         self.subject, self.region, self.rng, self.still, self.tangent = subject, region, rng, still, tangent
         self.x = [np.asarray(a) for a in x]
         self.scales = region.scales(self.x)
-        self.round = 0
+        self.ways, self.round = ways, 0
         self.top = 0.0
 
     def direction(self, k: int) -> tuple[Arrays, Arrays]:
@@ -234,18 +245,18 @@ class _Probe:
         return [v.reshape(w.shape) * s for v, w, s in zip(vs, wires, self.scales, strict=True)], ws
 
     def offsets(self) -> list[Arrays]:
-        """Eight ways off the point, each taken in both directions: together, in a row, alternating, at random."""
+        """The ways off the point, each taken in both directions: together, in a row, alternating, at random."""
         rng, wires = self.rng, self.subject.inputs
         self.round += 1
         made: list[Arrays] = []
         if self.tangent is not None:
-            moves = [self.tangent(self.x) for _ in range((PANEL - 1) // 2)]
+            moves = [self.tangent(self.x) for _ in range(self.ways)]
             return [[v / np.where(s > 0, s, 1.0) for v, s in zip(vs, self.scales, strict=True)] for vs in moves]
         if self.round <= 2:
             made.append([np.ones(w.shape) for w in wires])
             made.append([(1.0 + np.arange(w.size)).reshape(w.shape) / max(w.size, 1) for w in wires])
             made.append([(-1.0) ** np.arange(w.size).reshape(w.shape) for w in wires])
-        while len(made) < (PANEL - 1) // 2:
+        while len(made) < self.ways:
             made.append([rng.normal(size=w.shape) for w in wires])
         return made
 
