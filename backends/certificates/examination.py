@@ -27,7 +27,7 @@ from .clauses.panels import Integral
 from .clauses.parts import Defect, Still
 from .clauses.points import Finding, check_point, probes
 from .clauses.shaking import shaken
-from .clauses.subjects import Arrays, widened
+from .clauses.subjects import Arrays, repeated, widened
 from .clauses.tangents import admissible, along_tangents
 from .targets import EFFORTS, Facts, Target, subject_of
 
@@ -205,10 +205,9 @@ class Examination:
         x, v, w = panel.at(j)
         n = 16
         near = [jittered(a, u, self.rng, n) for a in x]
-        ws = [np.broadcast_to(a, (n, *a.shape)) for a in w]
-        others = [self.subject, *(s for s in [shaken(self.subject)] if s is not None)]
-        seen = [s.values(near, ws if self.subject.only_reverse else None, panel.still) for s in others]
-        moved = max(float(np.ptp(F, axis=0).max(initial=0.0)) for F in seen)
+        ws = repeated(w, n) if self.subject.only_reverse else None
+        trials = [s.values(near, ws, panel.still) for s in (self.subject, shaken(self.subject)) if s is not None]
+        moved = max(float(np.ptp(F, axis=0).max(initial=0.0)) for F in trials)
         size = float(np.abs(panel.node.F[j]).max(initial=0.0))
         if float(apart[j]) * size > 20 * moved:
             gap = float(apart[j])

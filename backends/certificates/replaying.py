@@ -28,7 +28,7 @@ from ...functors.derivatives.optic import precision
 from ...functors.promotion import promoted
 from .certificate import Witness
 from .clauses.naturality import claims_of_function
-from .clauses.subjects import Arrays, Claims, Subject, claims_of, double, widened
+from .clauses.subjects import Arrays, Claims, Subject, claims_of, double, repeated, widened
 
 __all__ = ["replay"]
 
@@ -72,7 +72,7 @@ class _Again:
         backward = self.backward if backward is None else backward
         subject, n = self.paired if backward else self.subject, len(vs)
         stacked = [[np.stack([row[k] for row in rows]) for k in range(len(rows[0]))] for rows in (vs, ws)]
-        node = subject.run([np.broadcast_to(a, (n, *a.shape)) for a in self.x], *stacked)
+        node = subject.run(repeated(self.x, n), *stacked)
         return node.right.sum(axis=1, keepdims=True) if backward else node.d
 
     def slopes(self, side: int, backward: bool | None = None) -> np.ndarray:

@@ -18,8 +18,8 @@ import numpy as np
 from .bounds import MARGIN, jittered
 from .curves import Curve
 from .parts import Panel, Still
-from .shaking import shaken
-from .subjects import Arrays, Node, Subject
+from .shaking import ULPS, shaken
+from .subjects import Arrays, Node, Subject, repeated
 
 __all__ = ["Violation", "linear", "precise", "transposed"]
 
@@ -78,7 +78,7 @@ def _scattered(
     """Both sides of the transpose where their gap is more than its scatter when all is rounded otherwise, or None."""
     n = 9
     moved = [np.concatenate([a[None], jittered(a, subject.unit, rng, n - 1)]) for a in x]
-    vs, ws = ([np.broadcast_to(a, (n, *a.shape)) for a in arrays] for arrays in (v, w))
+    vs, ws = repeated(v, n), repeated(w, n)
     node = subject.run(moved, vs, ws, still)
     gap = node.left - node.right.sum(axis=1)
     terms = float((node.left_terms + node.right_terms.sum(axis=1))[0])
@@ -105,7 +105,7 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
     ) -> tuple[np.ndarray, np.ndarray, Arrays, Arrays, np.ndarray, bool]:
         made = [(_combined(v, c), w[0]) for c in pick] + [(v[0], _combined(w, c)) for c in pick[1:]]
         vs, ws = ([np.stack([r[k][i] for r in made]) for i in range(len(made[0][k]))] for k in (0, 1))
-        node = subject.run([np.broadcast_to(a, (len(made), *np.shape(a))) for a in x], vs, ws, still)
+        node = subject.run(repeated(x, len(made)), vs, ws, still)
         back = [0, 6, 7, 8, 9, 10]
         right, terms = (a.sum(axis=1)[back][:, None] for a in (node.right, node.right_terms))
         return node.d[:6], np.asarray(right), list(vs), list(ws), np.asarray(terms), bool(np.isfinite(node.F[0]).all())
@@ -122,9 +122,9 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
             continue
         # a map that is linear but ill-conditioned scatters as much under ulps of its inputs, or of all its boxes
         again, other = [], shaken(subject)
-        for k in range(6 if other is None else 12):
+        for s in [subject] * 6 + ([] if other is None else [other] * 6):
             near, u, c = ([jittered(a, subject.unit, rng) for a in arrays] for arrays in (x, v[0], w[0]))
-            moved = rows(subject if k < 6 or other is None else other, near, [u, v[1]], [c, w[1]])
+            moved = rows(s, near, [u, v[1]], [c, w[1]])
             again.append(_signed(moved[1] if which else moved[0], large))
         signed = np.array([_signed(values, large), *again])
         sure = np.abs(np.median(signed, axis=0)) > STABLE * np.std(signed, axis=0) + bound
@@ -241,7 +241,7 @@ def _shaken_claims(
 
     def moved(mode: str) -> np.ndarray:
         claims = [n.d if mode == "forward" else n.right.sum(axis=1, keepdims=True) for n in nodes()]
-        return np.nan_to_num(np.ptp(claims, axis=0)) / 8 if claims else np.zeros(1)
+        return np.nan_to_num(np.ptp(claims, axis=0)) / (2 * ULPS) if claims else np.zeros(1)
 
     return moved
 

@@ -7,7 +7,7 @@ import numpy as np
 from .bounds import NOISE_POINTS, PANEL, jittered, noise
 from .parts import Panel
 from .shaking import ULPS, shaken
-from .subjects import Subject
+from .subjects import Subject, repeated
 
 __all__ = ["noise_of", "response_of", "scatter_of", "shaken_noise", "turns"]
 
@@ -116,8 +116,7 @@ def shaken_noise(subject: Subject, panel: Panel, entry: int, rng: np.random.Gene
     for place in (1, 8, 15):
         x, v, w = panel.at(place)
         near = [jittered(a, subject.unit, rng, n) for a in x]
-        vs, ws = ([np.broadcast_to(a, (n, *a.shape)) for a in arrays] for arrays in (v, w))
-        node = other.run(near, vs, ws, panel.still, slopes=True)
+        node = other.run(near, repeated(v, n), repeated(w, n), panel.still, slopes=True)
         subject.evals += n
         found.append([float(np.nan_to_num(np.std(a[:, entry]))) for a in (node.F, node.d)])
     values, slopes = np.median(found, axis=0) / (2 * ULPS)

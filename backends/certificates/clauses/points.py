@@ -21,7 +21,7 @@ import numpy as np
 from .bounds import PANEL
 from .curves import Region
 from .parts import Still
-from .subjects import Arrays, Node, Subject
+from .subjects import Arrays, Node, Subject, repeated
 from .tangents import ridders
 
 __all__ = ["Finding", "check_point", "probes"]
@@ -270,7 +270,7 @@ class _Probe:
                 points.append(p)
         n = len(points)
         xs = [np.stack([p[k] for p in points]) for k in range(len(self.x))]
-        node = self.subject.run(xs, _repeated(vs, n), _repeated(ws, n), self.still)
+        node = self.subject.run(xs, repeated(vs, n), repeated(ws, n), self.still)
         values = _functionals(self.subject, node)
         if node.F[0].size and not np.isfinite(node.F[0]).any():
             return None
@@ -292,10 +292,6 @@ class _Probe:
         return _Hull(
             seen, near.min(axis=0), near.max(axis=0), int(ok.sum()), value=float(np.abs(node.F[ok]).max(initial=0.0))
         )
-
-
-def _repeated(arrays: Arrays, n: int) -> Arrays:
-    return [np.broadcast_to(a, (n, *np.shape(a))) for a in arrays]
 
 
 def _functionals(subject: Subject, node: Node) -> np.ndarray:

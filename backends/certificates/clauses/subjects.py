@@ -30,7 +30,7 @@ from ....functors.derivatives.derivative import forward, reverse
 from ....functors.promotion import wide_dtype
 from .bounds import PANEL, roundoff
 
-__all__ = ["Claims", "Node", "Subject", "claims_of", "double"]
+__all__ = ["Claims", "Node", "Subject", "claims_of", "double", "repeated"]
 
 Arrays = list[np.ndarray]
 Map = Callable[..., Sequence[Any]]
@@ -287,6 +287,11 @@ def observed(ys: Sequence[Any]) -> Any:
     signs = np.where(rng.random(n) < 0.5, -1.0, 1.0).astype(flat.dtype)
     padded = jnp.pad(flat * signs, (0, -n % SUMS))
     return jnp.concatenate([flat[:: -(-n // SUMS)], padded.reshape(SUMS, -1).sum(1)])
+
+
+def repeated(arrays: Arrays, n: int) -> Arrays:
+    """The arrays n times, along a first axis."""
+    return [np.broadcast_to(a, (n, *np.shape(a))) for a in arrays]
 
 
 def widened(wires: Sequence[Wire], values: Sequence[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .curves import Region
 from .linearity import Violation
-from .subjects import Arrays, Subject
+from .subjects import Arrays, Subject, repeated
 
 __all__ = ["along_tangents", "ridders"]
 
@@ -78,9 +78,7 @@ def ridders(subject: Subject, x: Arrays, vs: Arrays, ws: Arrays, still: Any = No
     steps = 1e-2 * size / speed * 0.5 ** np.arange(STEPS)
     times = np.concatenate([steps, -steps])
     xs = [a + times.reshape(-1, *[1] * a.ndim) * v for a, v in zip(x, vs, strict=True)]
-    F = subject.values(
-        xs, [np.broadcast_to(w, (2 * STEPS, *w.shape)) for w in ws] if subject.only_reverse else None, still
-    )
+    F = subject.values(xs, repeated(ws, 2 * STEPS) if subject.only_reverse else None, still)
     table = [(F[:STEPS] - F[STEPS:]) / (2 * steps[:, None])]
     best, error = table[0][-1], np.full(F.shape[1], np.inf)
     for k in range(1, STEPS):
