@@ -125,7 +125,8 @@ def _flow(d: Diagram, points: Sequence[Sequence[Any]]) -> Flow:
     flow = Flow()
     with format_of(points):
         for values in points:
-            flow.run(d, [jnp.asarray(v) if isinstance(v, np.ndarray) else v for v in values])
+            given = [jnp.asarray(v) if isinstance(v, np.ndarray) else v for v in values]
+            flow.run(d, given, [w.differentiable for w in d.dom.inside])
     return flow
 
 
@@ -154,7 +155,7 @@ def _kind(kind: Kind, facts: Facts) -> BoxCertificate:
 def _target(kind: Kind) -> Target:
     dom = kind.box.dom.inside
     still = kind.box.params.get("still", ())
-    wrt = tuple(i for i, w in enumerate(dom) if w.differentiable and i not in still)
+    wrt = tuple(i for i, w in enumerate(dom) if w.differentiable and kind.moves[i] and i not in still)
     wrt = _claimed(kind.box, wrt)
     moves = [i for i in wrt if dom[i].size]
     # a constant that is no number, such as what stands for an empty mean, is no place to look at

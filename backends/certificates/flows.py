@@ -1,8 +1,9 @@
 """The boxes of a diagram with the values that flow into them: what is checked, and where.
 
 One run through the diagram on given inputs, outside of any compiled program, opens definitions and the bodies of loops
-and branches. Equal boxes are one kind, with the paths of all uses and a few of the inputs that they met. The step of a
-scan meets its first and its last carry, that of a `while` its first states.
+and branches. Equal boxes are one kind, with the paths of all uses and a few of the inputs that they met; those of which
+other inputs are constants are another. The step of a scan meets its first and its last carry, that of a `while` its
+first states.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...diagrams.graph import interpret
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import apply_box, evaluate
 from ...functors.costs import CALLS
+from .reach import carried, reached
 
 __all__ = ["Flow", "Kind"]
 
@@ -33,9 +35,10 @@ RULED = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 
 @dataclass(eq=False)
 class Kind:
-    """A kind of box: the paths of its uses, and inputs that it met. `holds` marks loops and branches."""
+    """A kind of box: which inputs move, the paths of its uses, and inputs that it met. `holds` marks loops and branches."""
 
     box: Box
+    moves: tuple[bool, ...]
     paths: list[str] = field(default_factory=list)
     met: list[list[Any]] = field(default_factory=list)
     holds: bool = False
@@ -59,46 +62,58 @@ class Flow:
     """The kinds of boxes that runs through a diagram met, by content."""
 
     def __init__(self) -> None:
-        self.kinds: dict[bytes, Kind] = {}
+        self.kinds: dict[tuple[bytes, tuple[bool, ...]], Kind] = {}
         self.bare = False  # whether a box that is right only together with others has no definition around it
 
-    def run(self, d: Diagram, values: Sequence[Any], path: str = "") -> list[Any]:
-        """Run through a diagram on values of its inputs."""
+    def run(self, d: Diagram, values: Sequence[Any], moves: Sequence[bool], path: str = "") -> list[Any]:
+        """Run through a diagram on values of its inputs, some of which move."""
         names = iter(d.graph.names())
 
-        def rule(box: Box, *inputs: Any) -> Sequence[Any]:
-            return self._box(box, f"{path}/{next(names)}" if path else next(names), inputs)
+        def rule(box: Box, *inputs: tuple[Any, bool]) -> Sequence[tuple[Any, bool]]:
+            values, flags = [a for a, _ in inputs], tuple(m for _, m in inputs)
+            name = next(names)
+            made = self._box(box, f"{path}/{name}" if path else name, values, flags)
+            return list(zip(made, reached(box, flags), strict=True))
 
-        return interpret(d.graph, rule, list(values))
+        return [a for a, _ in interpret(d.graph, rule, list(zip(values, moves, strict=True)))]
 
-    def _box(self, box: Box, path: str, inputs: Sequence[Any]) -> Sequence[Any]:
+    def _box(self, box: Box, path: str, inputs: Sequence[Any], moves: tuple[bool, ...]) -> Sequence[Any]:
         if not box.op and box.definition is not None:
             together = any(b.op in TOGETHER for b in box.definition.graph.table)
             if together:
-                self._note(box, path, inputs, holds=True)
+                self._note(box, path, inputs, moves, holds=True)
             bare = self.bare
-            made = self.run(box.definition, inputs, path)
+            made = self.run(box.definition, inputs, moves, path)
             self.bare = bare if together else self.bare
             return made
         if box.op in CALLS:
             label, body = next(iter(box.bodies.items()))
-            return self.run(body, inputs, f"{path}/{label}" if label else path)
+            return self.run(body, inputs, moves, f"{path}/{label}" if label else path)
         made = apply_box(box, *inputs)
         if box.op not in TOGETHER:
-            self._note(box, path, inputs, box.op in INSIDE)
-        elif any(w.differentiable and w.size for w in box.dom.inside):
+            self._note(box, path, inputs, moves, box.op in INSIDE)
+        elif _moving(box, moves):
             self.bare = True
-        if box.op in INSIDE:
-            for label, body, given in INSIDE[box.op](box, inputs, made):
-                self.run(body, given, f"{path}/{label}" if label else path)
+        if box.op in INSIDE and any(moves):
+            for label, body, given, flags in INSIDE[box.op](box, inputs, made, moves):
+                self.run(body, given, flags, f"{path}/{label}" if label else path)
         return made
 
-    def _note(self, box: Box, path: str, inputs: Sequence[Any], holds: bool) -> None:
-        if any(w.differentiable and w.size for w in box.dom.inside):
-            self.kinds.setdefault(box.content, Kind(box, holds=holds)).meet(path, inputs)
+    def _note(self, box: Box, path: str, inputs: Sequence[Any], moves: tuple[bool, ...], holds: bool) -> None:
+        if _moving(box, moves):
+            self.kinds.setdefault((box.content, moves), Kind(box, moves, holds=holds)).meet(path, inputs)
 
 
-def _scan(box: Box, inputs: Sequence[Any], made: Sequence[Any]) -> Iterator[tuple[str, Diagram, list[Any]]]:
+def _moving(box: Box, moves: Sequence[bool]) -> bool:
+    """Whether an input moves that has tangents."""
+    return any(m and w.differentiable and w.size for m, w in zip(moves, box.dom.inside, strict=True))
+
+
+# What is inside of a box with inputs that it meets: its label, the diagram, the inputs, and which of them move.
+Inside = Iterator[tuple[str, Diagram, list[Any], list[bool]]]
+
+
+def _scan(box: Box, inputs: Sequence[Any], made: Sequence[Any], moves: Sequence[bool]) -> Inside:
     """The step at the first and at the last carry."""
     body, n_consts, n_carry = box.params["body"].diagram, box.params["num_consts"], box.params["num_carry"]
     length = box.params["length"]
@@ -107,30 +122,32 @@ def _scan(box: Box, inputs: Sequence[Any], made: Sequence[Any]) -> Iterator[tupl
     consts, carry, xs = inputs[:n_consts], inputs[n_consts : n_consts + n_carry], inputs[n_consts + n_carry :]
     order = range(length - 1, -1, -1) if box.params["reverse"] else range(length)
     state = list(carry)
+    flags = [*moves[:n_consts], *carried(box, moves), *moves[n_consts + n_carry :]]
     for k in order[:2]:
         given = [*consts, *state, *(x[k] for x in xs)]
-        yield "body", body, given
+        yield "body", body, given, flags
         state = evaluate(body.graph, given)[:n_carry]
     if length > 2:
-        yield "body", body, [*consts, *made[:n_carry], *(x[order[-1]] for x in xs)]
+        yield "body", body, [*consts, *made[:n_carry], *(x[order[-1]] for x in xs)], flags
 
 
-def _cond(box: Box, inputs: Sequence[Any], made: Sequence[Any]) -> Iterator[tuple[str, Diagram, list[Any]]]:
+def _cond(box: Box, inputs: Sequence[Any], made: Sequence[Any], moves: Sequence[bool]) -> Inside:
     """The branch that is taken."""
     branches = list(box.bodies.items())
     label, body = branches[int(np.clip(int(inputs[0]), 0, len(branches) - 1))]
-    yield label, body, list(inputs[1:])
+    yield label, body, list(inputs[1:]), list(moves[1:])
 
 
-def _while(box: Box, inputs: Sequence[Any], made: Sequence[Any]) -> Iterator[tuple[str, Diagram, list[Any]]]:
+def _while(box: Box, inputs: Sequence[Any], made: Sequence[Any], moves: Sequence[bool]) -> Inside:
     """The step at the first states."""
     before, body = box.params["cond_nconsts"], box.params["body_jaxpr"].diagram
     tests, consts = inputs[:before], inputs[before : before + box.params["body_nconsts"]]
     state = inputs[before + len(consts) :]
+    flags = [*moves[before : before + len(consts)], *carried(box, moves)]
     for _ in range(MET):
         if not evaluate(box.params["cond_jaxpr"].diagram.graph, [*tests, *state])[0]:
             return
-        yield "body_jaxpr", body, [*consts, *state]
+        yield "body_jaxpr", body, [*consts, *state], flags
         state = evaluate(body.graph, [*consts, *state])
 
 
