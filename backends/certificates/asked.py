@@ -113,6 +113,10 @@ class Asked:
         dom = self.d.dom.inside
         return [np.asarray(values[i]).astype(wide_dtype(dom[i])) for i in self.moves]
 
+    def placed(self, moving: Sequence[np.ndarray]) -> list[Any]:
+        """Whole inputs, the first that were met but for those that move."""
+        return self._placed(self.met[0], moving)
+
     def _placed(self, first: Sequence[Any], moving: Sequence[np.ndarray]) -> list[Any]:
         found = list(first)
         for i, a in zip(self.moves, moving, strict=True):

@@ -3,6 +3,7 @@
     proved        sympy shows that the claim is the derivative
     correct       the relation held along every curve tried, and every other clause
     intensional   right almost everywhere; at the points listed there is no derivative, and a branch was claimed
+    discontinuous right almost everywhere; at the points listed the value jumps
     wrong         with a witness
     undecided     with the reason; never taken for correct
 
@@ -27,7 +28,7 @@ from ...functors.learning import Learner
 __all__ = ["VERDICTS", "BoxCertificate", "Certificate", "Point", "Witness"]
 
 # the weakest first
-VERDICTS = ("wrong", "undecided", "intensional", "correct", "proved")
+VERDICTS = ("wrong", "undecided", "discontinuous", "intensional", "correct", "proved")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +78,8 @@ class Witness:
 class Point:
     """A point without a derivative: the inputs that move, the claimed slope, and the slopes nearby.
 
-    `clarke` says whether the claim lies in the convex hull of derivatives nearby, wherever it was looked.
+    `clarke` says whether the claim lies in the convex hull of derivatives nearby, wherever it was looked. Where values
+    `jump`, `low` and `high` are those on the two sides.
     """
 
     x: tuple[np.ndarray, ...]
@@ -85,10 +87,14 @@ class Point:
     low: float
     high: float
     clarke: bool
+    jump: bool = False
 
     def __str__(self) -> str:
         from .shown import listed
 
+        if self.jump:
+            claim = f"; claimed slope {self.claimed:.4g}" if np.isfinite(self.claimed) else ""
+            return f"at {listed(self.x)}: the value jumps from {self.low:.4g} to {self.high:.4g}{claim}"
         where = "a Clarke subderivative" if self.clarke else "no Clarke subderivative"
         return f"at {listed(self.x)}: claimed {self.claimed:.4g}, nearby {self.low:.4g} to {self.high:.4g}, {where}"
 
@@ -103,7 +109,8 @@ class BoxCertificate:
     Fields: `path` of its first use and `paths` of all; `box` itself, `verdict`, the `method`, the `reason` for an
     undecided one; how many `curves` and `panels` were tried and `resolved`, the `worst` defect as a part of what
     rounding allows, the number of derivative evaluations (`evals`) and the `seconds`; `points` without a derivative;
-    the `witness`; and which of the modes were `missing` and why.
+    the `witness`; which of the modes were `missing` and why; and the paths of the guards that curves `crossed`, where
+    that was looked at.
     """
 
     path: str
@@ -122,6 +129,7 @@ class BoxCertificate:
     witness: Witness | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
     order: int = 1
+    crossed: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -159,9 +167,9 @@ class Certificate:
 
     @property
     def verdict(self) -> str:
-        """The weakest verdict of the boxes; that of the whole counts where it is wrong, or where there are no boxes."""
-        whole = [self.whole] if self.whole is not None and (self.whole.verdict == "wrong" or not self.rows) else []
-        return min((row.verdict for row in (*self.rows, *whole)), key=VERDICTS.index, default="proved")
+        """The verdict of boxes and whole together, which is that of `whole` where there is one beside the boxes."""
+        rows = self.rows if self.whole is None else (self.whole,)
+        return min((row.verdict for row in rows), key=VERDICTS.index, default="proved")
 
     @property
     def ok(self) -> bool:
@@ -170,8 +178,9 @@ class Certificate:
 
     @property
     def worst(self) -> BoxCertificate | None:
-        """The box with the weakest verdict, and among those the largest defect."""
-        return self.rows[0] if self.rows else self.whole
+        """The box with the weakest verdict, and among those the largest defect; the whole where only that is wrong."""
+        alone = self.whole is not None and self.whole.verdict == "wrong" and all(row.ok for row in self.rows)
+        return self.rows[0] if self.rows and not alone else self.whole
 
     @property
     def evals(self) -> int:

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ...categories.errors import InputError, ParalensError
+from ...categories.errors import InputError
 from ...categories.para import Para
 from ...diagrams.box import Box
 from ...diagrams.params import derived
@@ -32,12 +32,14 @@ from ...diagrams.syntax import Diagram
 from ...functors.learning import Learner
 from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
-from .certificate import BoxCertificate, Certificate, Point, Witness, ordered
+from .blaming import along, confirmed, culprit, shown_at
+from .certificate import BoxCertificate, Certificate, ordered
 from .clauses.curves import Region
 from .clauses.subjects import claims_of, double
 from .examining import examine
 from .flows import RULED, Flow, Kind
 from .targets import EFFORTS, Facts, Target
+from .verdicts import at_points, settled
 
 __all__ = ["check"]
 
@@ -98,18 +100,14 @@ def _certified(asked: Asked, facts: Facts) -> tuple[list[BoxCertificate], BoxCer
     if only is not None:
         return [examine(target, facts, only.paths[0], only.paths)], None
     inner = replace(facts, noise=facts.noise, surrogate=None, tangent=None)
-    rows = [] if facts.surrogate is not None else _examined(kinds, inner)
+    rows = [] if facts.surrogate is not None else confirmed(asked, _examined(kinds, inner), facts)
     big = (len(kinds) > SMALL or asked.f is None) and not flow.bare
-    whole = examine(target, replace(facts, effort="quick") if big and facts.effort == "standard" else facts, "", ("",))
-    if whole.verdict == "wrong" and any(r.verdict == "wrong" for r in rows):
-        # what is wrong in the whole has its name
-        whole = replace(whole, verdict="wrong", reason="a box is wrong")
-    elif whole.verdict == "wrong" and facts.surrogate is None:
+    effort = "quick" if big and facts.effort == "standard" else facts.effort
+    target.look = not rows or bool(at_points(rows))
+    whole = examine(target, replace(facts, effort=effort), "", ("",))
+    if facts.surrogate is None and not any(row.verdict == "wrong" for row in rows):
         rows, whole = _blamed(asked, rows, whole, inner)
-    if flow.bare:
-        return [*rows, replace(whole, path="diagram", paths=("diagram",))], None
-    # what the boxes have certified needs no second word from a whole that is hard to resolve
-    return rows, None if rows and asked.f is None and whole.verdict == "undecided" else whole
+    return rows, settled(rows, whole, bare=flow.bare)
 
 
 def _alone(d: Diagram, kind: Kind) -> bool:
@@ -198,47 +196,26 @@ def _claimed(box: Box, wrt: tuple[int, ...]) -> tuple[int, ...]:
 def _blamed(
     asked: Asked, rows: list[BoxCertificate], whole: BoxCertificate, facts: Facts
 ) -> tuple[list[BoxCertificate], BoxCertificate]:
-    """The boxes again, along the image of what showed that the whole is wrong."""
+    """The boxes again, at what showed that the whole is wrong, or that it has no claim that is a subderivative."""
+
+    def kinds(d: Diagram, points: Sequence[Sequence[Any]]) -> list[Kind]:
+        return list(_flow(d, points).kinds.values())
+
     witness = whole.witness
-    assert witness is not None
+    if witness is None:
+        at = {path for row in at_points(rows) for path in row.paths}
+        points = [list(asked.placed(p.x)) for p in whole.points if not p.clarke and not p.jump][:2]
+        if not points:
+            return rows, whole
+
+        def some(d: Diagram, points: Sequence[Sequence[Any]]) -> list[Kind]:
+            return [k for k in kinds(d, points) if at & set(k.paths)]
+
+        return shown_at(asked, points, rows, facts, some, _examined), whole
     if witness.order > 1:
         return rows, whole
-    dom = asked.d.dom.inside
-    points = []
-    for s in (0.0, -1.0, 1.0, -0.5, 0.5):
-        moved = [
-            np.asarray(a) + s * np.asarray(v) * 1e-2
-            for a, v in zip((witness.inputs[i] for i in asked.moves), witness.direction, strict=True)
-        ]
-        values = list(witness.inputs)
-        for i, a in zip(asked.moves, moved, strict=True):
-            values[i] = a
-        points.append(
-            [
-                v if w.kind == "Key" or not w.differentiable else np.asarray(v).astype(jnp.dtype(w.dtype))
-                for v, w in zip(values, dom, strict=True)
-            ]
-        )
-    try:
-        kinds = list(_flow(asked.d, points).kinds.values())
-    except ParalensError:
+    rows = shown_at(asked, along(asked, witness), rows, facts, kinds, _examined)
+    if any(row.verdict == "wrong" for row in rows):
         return rows, whole
-    facts = replace(facts, effort="standard") if facts.effort == "quick" else facts
-    again = _examined(kinds, facts)
-    if any(r.verdict == "wrong" for r in again):
-        bad = {r.paths: r for r in again if r.verdict == "wrong"}
-        merged = [bad.pop(r.paths, r) for r in rows] + list(bad.values())
-        return merged, replace(whole, reason="a box is wrong")
-    if (
-        witness.clause == "point"
-        and np.isfinite(witness.claimed)
-        and any(r.verdict == "intensional" for r in (*rows, *again))
-    ):
-        return rows, replace(
-            whole, verdict="intensional", witness=None, worst=0.0, points=(*whole.points, _point(witness))
-        )
-    return rows, whole
-
-
-def _point(witness: Witness) -> Point:
-    return Point(tuple(np.asarray(a) for a in witness.inputs), witness.claimed, witness.actual, witness.actual, False)
+    path = culprit(witness) if witness.clause in ("slope", "point") and witness.against is None else ""
+    return rows, replace(whole, reason=f"from {path} on, each box being right by itself" if path else "not localized")

@@ -1,13 +1,14 @@
 """One box examined: every clause on its promotion, and its own precision against that.
 
 The order is from what costs least and shows most: naturality and linearity at an example, claims at examples and
-declared points, the integral form along curves with the transpose, precision, probes that nobody asked for, and what is
-left of the effort for refinement. A fault that is found ends it.
+declared points, the integral form along curves, the places where these cross a guard, the transpose, precision, probes
+that nobody asked for, and what is left of the effort for refinement. A fault that is found ends it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -20,16 +21,17 @@ from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
 from .clauses.bounds import jittered, roundoff
+from .clauses.crossing import jump_at, kink_at
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import natural
 from .clauses.panels import Integral
 from .clauses.parts import Defect, Still
-from .clauses.points import Finding, check_point, probes
+from .clauses.points import RADII, Finding, check_point, probes
 from .clauses.shaking import shaken
 from .clauses.subjects import Arrays, repeated, widened
 from .clauses.tangents import admissible, along_tangents
-from .targets import EFFORTS, Facts, Target, subject_of
+from .targets import EFFORTS, Facts, Target, guards_in, subject_of
 
 __all__ = ["UNRESOLVED", "Examination"]
 
@@ -39,6 +41,7 @@ UNRESOLVED = "on no part of a curve were values and slopes resolved"
 EXACT = frozenset(
     "reshape transpose squeeze expand_dims broadcast_in_dim slice rev copy select_n convert_element_type".split()
 )
+GUARDS = 8  # times as many crossings are looked at by their values alone
 SMALL = 16  # kinds of boxes up to which a function is run eagerly and batched too
 
 
@@ -63,6 +66,8 @@ class Examination:
         self.curves = 0
         self.spent = 0
         self.witness: Witness | None = None
+        self.guards = guards_in(target) if facts.surrogate is None and facts.tangent is None else None
+        self.crossed: list[str] = []
 
     # -- the order of things -----------------------------------------------------------------------
 
@@ -81,6 +86,7 @@ class Examination:
             else:
                 self._curves()
                 self._declared()
+            self._crossings()
             self._transposes()
             self._precision()
             self._probes()
@@ -145,7 +151,12 @@ class Examination:
             else lambda x: admissible(self.subject, self.facts, self._inputs(x, still), self.rng)
         )
         ways = self.effort.ways
-        found = check_point(self.subject, self.region, x, declared, directions, self.rng, still, tangent, ways)
+        composite = self.target.composite
+        found = check_point(
+            self.subject, self.region, x, declared, directions, self.rng, still, tangent, ways, composite
+        )
+        if found.kind == "wrong" and composite and np.isfinite(found.claimed) and self._between(x, still):
+            found = replace(found, kind="kink outside")
         self.points.append(found)
         if found.kind == "wrong":
             self._wrong_point(found)
@@ -175,6 +186,26 @@ class Examination:
             self._judge()
         self.integral.within(min(self.left, self.effort.limit // 5))
         self._judge()
+
+    def _between(self, x: Arrays, still: Still) -> bool:
+        """Whether a point lies between pieces: claims of parts that are right there need not make a right one."""
+        scales = self.region.scales(x)
+        return self.guards is not None and self.guards.crosses(x, scales, RADII[1], self.rng, still)
+
+    def _crossings(self) -> None:
+        """Places at which the curves cross a guard: values that jump there, and claims."""
+        if self.guards is None or self.order > 1:
+            return
+        for k, c in enumerate(self.guards.crossings(self.integral.nodes, GUARDS * self.effort.crossings)):
+            jump = jump_at(self.subject, c, self.target.unit, self.facts.noise, self.rng)
+            if jump is not None:
+                self.points.append(jump)
+            elif self.effort.points and k < self.effort.crossings and self.left >= self._around:
+                self._point(c.point, False, 1, c.still)
+            elif not self.facts.noise:
+                kink = kink_at(self.subject, c, self.rng)
+                self.points += [] if kink is None else [kink]
+            self.crossed.append(c.path)
 
     def _transposes(self) -> None:
         found, worst = transposed(self.subject, self.integral.nodes, self.rng, 3 if self.effort.points else 1)
@@ -296,11 +327,12 @@ class Examination:
             f.still,
         )
         exists = abs(f.high - f.low) <= 1e-2 * max(abs(f.low), abs(f.high))
-        self._violated(
-            v,
-            "a declared point" if f.declared else "a special point",
-            "" if exists else f"slopes nearby are {f.low:.4g} to {f.high:.4g}",
-        )
+        hint = "" if exists else f"slopes nearby are {f.low:.4g} to {f.high:.4g}"
+        if self.guards is not None:
+            scales = self.region.scales(f.x)
+            for path in self.guards.alone(f.x, scales, RADII[1], self.rng, f.still)[:1]:
+                hint = f"{path} chooses a branch at this point alone" + (f"; {hint}" if hint else "")
+        self._violated(v, "a declared point" if f.declared else "a special point", hint)
 
     def _violated(self, v: Violation, plot: str = "a point", hint: str = "") -> None:
         narrow = v.clause.startswith(("precision", "natural"))
@@ -345,6 +377,8 @@ class Examination:
             return "undecided", "no curve was tried on which values are finite"
         if self.facts.tangent is None and not found.resolved:
             return "undecided", UNRESOLVED
+        if any(p.kind == "jump" for p in self.points):
+            return "discontinuous", ""
         if any(p.kind.startswith("kink") for p in self.points):
             return "intensional", ""
         return "correct", ""

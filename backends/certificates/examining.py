@@ -5,16 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice, pairwise
 from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
+
 from ...categories.errors import ParalensError
+from ...diagrams.box import Box
+from ...diagrams.tracing.emit import callable_of
 from .certificate import BoxCertificate, Point
-from .clauses.subjects import double
+from .clauses.guards import Crossing, guarded
+from .clauses.parts import Stretch
+from .clauses.subjects import double, widened
 from .examination import UNRESOLVED, Examination
 from .orders import higher
 from .proving import proved
 from .stored import key_of, remembered
-from .targets import Facts, Target, release
+from .targets import EFFORTS, Facts, Target, guards_in, release
 
 __all__ = ["examine"]
 
@@ -35,6 +43,10 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
 
     moves = any(w.size for w in target.region.wires)
     if not moves or not any(w.differentiable and w.size for w in target.d.cod.inside):
+        crossings = _crossed(target, facts) if moves else []
+        if crossings:
+            where = tuple(Point(tuple(c.point), np.nan, *_sides(target, c), False, jump=True) for c in crossings)
+            return certificate("discontinuous", "guard", points=where, crossed=tuple(paths[:1]))
         return certificate("proved", "nothing moves")
     with double():
         run = Examination(target, facts, order)
@@ -53,7 +65,7 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
             release(target)
         verdict, reason = run.verdict()
     found = run.integral
-    kinks = [p for p in run.points if p.kind.startswith("kink")]
+    kinks = [p for p in run.points if p.kind.startswith("kink") or p.kind == "jump"]
     made = certificate(
         verdict,
         "tangents" if facts.tangent is not None else "integral",
@@ -63,7 +75,8 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         resolved=found.resolved,
         worst=max(found.worst, run.worst) if run.witness is None else run.witness.ratio,
         evals=run.subject.evals + run.spent,
-        points=tuple(Point(tuple(p.x), p.claimed, p.low, p.high, p.kind == "kink") for p in kinks),
+        points=tuple(Point(tuple(p.x), p.claimed, p.low, p.high, p.kind == "kink", p.kind == "jump") for p in kinks),
+        crossed=tuple(run.crossed),
         witness=run.witness,
         missing=missing,
     )
@@ -76,3 +89,40 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
     ):
         made = replace(made, verdict="proved", method="sympy", reason="") if proved(target.d) else made
     return made if order >= facts.order or not made.ok else higher(made, target, facts, order, examine)
+
+
+def _crossed(target: Target, facts: Facts) -> list[Crossing]:
+    """Where curves through a region cross a box that gives nothing with a tangent, such as a comparison."""
+    if target.d.bodies if isinstance(target.d, Box) else not guarded(target.d):
+        return []
+    with double():
+        guards = guards_in(target)
+        if guards is None:
+            return []
+        rng = np.random.default_rng(facts.seed)
+        effort = EFFORTS[facts.effort]
+        panels = []
+        for curve in islice(target.region.curves(rng), 2 * effort.curves):
+            panels += [
+                Stretch(curve, a, b, None) for a, b in pairwise(np.linspace(0.0, 1.0, effort.parts + 1).tolist())
+            ]
+        try:
+            return guards.crossings(panels, 1)
+        finally:
+            guards.release()
+
+
+def _sides(target: Target, c: Crossing) -> tuple[float, float]:
+    """The first entry that is another on the other side of a crossing, and what it is on both."""
+    found = []
+    with double():
+        for t in (c.low, c.high):
+            given = list(widened(target.d.dom.inside, target.met[0] if c.still is None else c.still))
+            xs = [a[0] for a in c.curve.at(np.array([t]))[0]]
+            for i, x in zip(target.moves, xs, strict=True):
+                given[i] = jnp.asarray(x, target.promotion.dom.inside[i].dtype)
+            made = callable_of(target.promotion)(*given)
+            found.append(np.concatenate([np.ravel(np.asarray(y)).astype(float) for y in made]))
+    differ = np.flatnonzero(found[0] != found[1])
+    e = int(differ[0]) if len(differ) else 0
+    return float(found[0][e]), float(found[1][e])

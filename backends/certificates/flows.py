@@ -35,7 +35,10 @@ RULED = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 
 @dataclass(eq=False)
 class Kind:
-    """A kind of box: which inputs move, the paths of its uses, and inputs that it met. `holds` marks loops and branches."""
+    """A kind of box: which inputs move, the paths of its uses, and inputs that it met.
+
+    `holds` marks what is examined after what is in it: loops, branches, and definitions around what is right together.
+    """
 
     box: Box
     moves: tuple[bool, ...]

@@ -28,12 +28,11 @@ from ...functors.derivatives.optic import precision
 from ...functors.promotion import promoted
 from .certificate import Witness
 from .clauses.naturality import claims_of_function
+from .clauses.slopes import extrapolated
 from .clauses.subjects import Arrays, Claims, Subject, claims_of, double, repeated, widened
 
 __all__ = ["replay"]
 
-HALVINGS = 10
-REACHES = (1e-1, 1e-2, 1e-3, 1e-5)  # of the size of the inputs: the one with the least error is taken
 MULTIPLES = (1.0, -1.0, 2.0, 0.5, 1e3, 1e-3, 1e9, 1e-9)
 
 
@@ -84,7 +83,7 @@ class _Again:
             ws = [np.broadcast_to(w, (len(times), *np.shape(w))) for w in self.w]
             return self.paired.values(xs, ws) if backward else self.subject.values(xs)
 
-        return extrapolated(values, self.scale, side)
+        return extrapolated(values, self.scale, side)[0]
 
     @property
     def scale(self) -> float:
@@ -107,36 +106,6 @@ def _far(found: np.ndarray, given: float) -> np.ndarray:
         return np.where(np.isfinite(found), np.inf, 0.0)
     gap = np.abs(found - given) / (np.abs(found) + np.abs(given) + np.finfo(float).tiny)
     return np.where(np.isfinite(found), gap, 2.0)
-
-
-def extrapolated(values: Callable[[np.ndarray], np.ndarray], scale: float, side: int) -> np.ndarray:
-    """The derivative at 0 of a map from times (n,) to values (n, m), by extrapolation from the least noisy distance."""
-    best, least = np.zeros(0), np.zeros(0)
-    for reach in REACHES:
-        steps = reach * scale * 0.5 ** np.arange(HALVINGS)
-        times = np.concatenate([steps, -steps]) if not side else np.concatenate([side * steps, 0 * steps])
-        with np.errstate(all="ignore"):
-            F = values(times)
-            slopes = (F[:HALVINGS] - F[HALVINGS:]) / (times[:HALVINGS] - times[HALVINGS:])[:, None]
-            found, error = _limit(slopes, 2.0 if side else 4.0)
-        if not len(best):
-            best, least = found, error
-        better = error < least
-        best, least = np.where(better, found, best), np.where(better, error, least)
-    return best
-
-
-def _limit(slopes: np.ndarray, base: float) -> tuple[np.ndarray, np.ndarray]:
-    """The limit of a sequence whose errors fall by powers of the base, and an estimate of its error."""
-    last = slopes
-    best, least = slopes[-1], np.full(slopes.shape[1], np.inf)
-    for k in range(1, len(slopes)):
-        made = (base**k * last[1:] - last[:-1]) / (base**k - 1)
-        error = np.maximum(np.abs(made - last[1:]), np.abs(made - last[:-1]))
-        for row, e in zip(made, error, strict=True):
-            best, least = np.where(e < least, row, best), np.where(e < least, e, least)
-        last = made
-    return best, least
 
 
 # -- the clauses ----------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ ENTRIES: Any = {"float_kind": "{:.6g}".format, "complex_kind": "{:.6g}".format}
 COLORS = {
     "wrong": "#b3261e",
     "undecided": "#8a6100",
+    "discontinuous": "#a3195b",
     "intensional": "#6f42c1",
     "correct": "#1a7f37",
     "proved": "#0b65c2",
@@ -174,13 +175,14 @@ def remarks(certificate: Certificate) -> Iterator[Remark]:
             yield Remark("wrong", name_of(row), (("reason", row.reason),))
         elif row.verdict == "wrong" and witness is not None:
             title = f"{name_of(row)} : {row.box.dom} -> {row.box.cod}, {witness.mode}, order {witness.order}"
-            yield Remark("wrong", title, (*facts_of(witness), ("again", f"{place}.witness.replay()")))
+            reason = [("reason", row.reason)] if row.reason else []
+            yield Remark("wrong", title, (*facts_of(witness), *reason, ("again", f"{place}.witness.replay()")))
         elif row.verdict == "undecided":
             yield Remark("undecided", name_of(row), (("reason", row.reason or "none was given"),))
         elif row.points:
             points = [("", str(p)) for p in row.points[:POINTS]]
             more = len(row.points) - POINTS
-            yield Remark("intensional", name_of(row), (*points, *([("", f"and {more} more")] if more > 0 else ())))
+            yield Remark(row.verdict, name_of(row), (*points, *([("", f"and {more} more")] if more > 0 else ())))
     yield from _unchecked(certificate)
 
 

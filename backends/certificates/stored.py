@@ -70,6 +70,7 @@ def _versions() -> dict[str, str]:
 
 
 PLAIN = ("verdict", "method", "reason", "curves", "panels", "resolved", "evals", "order")
+WORDS = ("crossed",)
 
 
 def _row(row: BoxCertificate) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def _row(row: BoxCertificate) -> dict[str, Any]:
         "paths": list(row.paths),
         "type": f"{row.box.dom} -> {row.box.cod}",
         **{k: getattr(row, k) for k in PLAIN},
+        **{k: list(getattr(row, k)) for k in WORDS},
         "worst": _number(row.worst),
         "seconds": row.seconds,
         "missing": dict(row.missing),
@@ -94,7 +96,7 @@ def _witness(w: Witness) -> dict[str, Any]:
 
 def _point(p: Point) -> dict[str, Any]:
     numbers = {k: _number(getattr(p, k)) for k in ("claimed", "low", "high")}
-    return {"x": [_array(a) for a in p.x], **numbers, "clarke": p.clarke}
+    return {"x": [_array(a) for a in p.x], **numbers, "clarke": p.clarke, "jump": p.jump}
 
 
 def _number(x: float) -> float | str:
@@ -136,12 +138,13 @@ def _read(tree: dict[str, Any], box: Diagram) -> BoxCertificate:
         points=tuple(map(_point_read, tree["points"])),
         missing=tree["missing"],
         **{k: tree[k] for k in PLAIN},
+        **{k: tuple(tree[k]) for k in WORDS},
     )
 
 
 def _point_read(tree: dict[str, Any]) -> Point:
     claimed, low, high = (float(tree[k]) for k in ("claimed", "low", "high"))
-    return Point(tuple(map(_array_read, tree["x"])), claimed, low, high, tree["clarke"])
+    return Point(tuple(map(_array_read, tree["x"])), claimed, low, high, tree["clarke"], tree["jump"])
 
 
 def _array_read(tree: dict[str, Any]) -> np.ndarray:
@@ -218,7 +221,17 @@ def key_of(target: Any, facts: Any, order: int) -> Key:
     h = hashlib.blake2b(digest_size=16)
     region, d = target.region, target.d
     wide = target.wide.digest if target.wide is not None else b""
-    plain = (facts.noise, facts.modes, facts.order, facts.effort, facts.seed, order, target.wrt, region.hull)
+    plain = (
+        facts.noise,
+        facts.modes,
+        facts.order,
+        facts.effort,
+        facts.seed,
+        order,
+        target.wrt,
+        region.hull,
+        target.look,
+    )
     platform = (*_versions().values(), jax.default_backend(), MEMORY.era())
     ranges = [None if r is None else (str(r[0]), str(r[1]), *r[2:]) for r in region.ranges]
     h.update(repr((plain, platform, ranges, d.digest, wide, str(d.dom), str(d.cod))).encode())

@@ -8,21 +8,25 @@ from functools import cached_property
 from typing import Any
 
 from ...categories.errors import NoMeaningError
+from ...diagrams.box import Box
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...functors.promotion import promoted
+from .clauses.bounds import roundoff
 from .clauses.curves import Region
+from .clauses.guards import Guards, guards_of
 from .clauses.naturality import claims_of_function
 from .clauses.subjects import Subject, claims_of, widened
 
-__all__ = ["EFFORTS", "Effort", "Facts", "Target", "release", "subject_of"]
+__all__ = ["EFFORTS", "Effort", "Facts", "Target", "guards_in", "release", "subject_of"]
 
 
 @dataclass(frozen=True)
 class Effort:
     """How much is tried: curves in `parts` and those in one, and limits in derivative evaluations.
 
-    Around a point so many `ways` are gone, both up and down; a function is called in all ways at `calls` inputs.
+    Around a point so many `ways` are gone, both up and down; a function is called in all ways at `calls` inputs, and
+    so many `crossings` of guards are looked at.
     """
 
     most: int  # evaluations beyond which nothing is looked at twice
@@ -36,12 +40,13 @@ class Effort:
     precise: int
     ways: int = 8
     calls: int = 3
+    crossings: int = 4
 
 
 EFFORTS = {
-    "quick": Effort(100, 100, 1, 2, 0, 0, 1, 1, 0, ways=4, calls=1),
+    "quick": Effort(100, 100, 1, 2, 0, 0, 1, 1, 0, ways=4, calls=1, crossings=2),
     "standard": Effort(1000, 930, 2, 6, 4, 2, 2, 1, 9),
-    "thorough": Effort(10000, 9000, 6, 16, 40, 12, 5, 6, 51),
+    "thorough": Effort(10000, 9000, 6, 16, 40, 12, 5, 6, 51, crossings=12),
 }
 
 
@@ -63,6 +68,7 @@ class Target:
     """What is examined: a diagram, its promotion if there is one, and the region of its inputs.
 
     `met` are whole inputs, of which those that move are in the region; `others` further values of those that do not.
+    With `look`, places are looked at where curves cross a guard.
     """
 
     d: Diagram
@@ -73,6 +79,7 @@ class Target:
     declared: list[list[Any]] = field(default_factory=list)
     wrt: tuple[int, ...] | None = None
     function: Callable[..., Sequence[Any]] | None = None
+    look: bool = True
 
     @cached_property
     def promotion(self) -> Diagram:
@@ -83,6 +90,24 @@ class Target:
             return derived(self.d, "in double precision", lambda: _plain(promoted(self.d), self.d))
         except NoMeaningError:
             return self.d
+
+    @property
+    def moves(self) -> list[int]:
+        """The inputs that move."""
+        dom = enumerate(self.d.dom.inside)
+        return [i for i, w in dom if w.differentiable and w.size and (self.wrt is None or i in self.wrt)]
+
+    @property
+    def composite(self) -> bool:
+        """Whether the derivative is made of those of parts, so that no rule is at fault for what it is at a kink."""
+        box = self.d if isinstance(self.d, Box) else self.d.graph.table[0] if len(self.d.graph) == 1 else None
+        return box is None or (not box.op and box.definition is not None)
+
+    @property
+    def unit(self) -> float:
+        """The coarsest unit roundoff of the wires that the map itself has."""
+        wires = (*self.region.wires, *(w for w in self.d.cod.inside if w.differentiable))
+        return max((roundoff(w.dtype) for w in wires), default=roundoff("float64"))
 
     @property
     def own(self) -> bool:
@@ -110,9 +135,17 @@ def subject_of(target: Target, facts: Facts, own: bool = False) -> Subject:
     return known
 
 
+def guards_in(target: Target) -> Guards | None:
+    """The guards of a target in double precision; None where nothing in it chooses, or nothing is to be looked at."""
+    if not target.look:
+        return None
+    d, moves = target.promotion, target.moves
+    return guards_of(d, moves, [d.dom.inside[i] for i in moves], widened(target.d.dom.inside, target.met[0]))
+
+
 def release(target: Target) -> None:
     """Let go of all programs that were compiled for a target: a process can hold some thousands and no more."""
     for d in (target.d, target.promotion):
         for kept in list(d.__dict__.get("_derived", {}).values()):
-            if isinstance(kept, Subject):
+            if isinstance(kept, (Subject, Guards)):
                 kept.release()

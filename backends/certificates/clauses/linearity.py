@@ -157,11 +157,13 @@ def _direction(wires: list, rng: np.random.Generator) -> Arrays:
     return [rng.normal(size=w.shape) + (1j * rng.normal(size=w.shape) if w.kind == "C" else 0) for w in wires]
 
 
+@np.errstate(invalid="ignore")
 def _signed(d: np.ndarray, large: float) -> np.ndarray:
     """By how much additivity, both scalings and zero fail: a row each."""
     return np.stack([d[2] - d[0] - d[1], d[3] - large * d[0], d[4] - d[0] / large, d[5]])
 
 
+@np.errstate(invalid="ignore")
 def _additive(
     d: np.ndarray, large: float, u: float, terms: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

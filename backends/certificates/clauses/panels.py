@@ -70,7 +70,7 @@ class Integral:
         xs, vs = curve.at(times)
         ws = of.ws if of is not None and self.subject.only_reverse else self._cotangents()
         node = self.subject.run(xs, vs, ws, still, slopes=slopes)
-        return Panel(curve, low, high, node, ws, still, slopes and self.subject.per_node > 1)
+        return Panel(curve, low, high, still, node, ws, slopes and self.subject.per_node > 1)
 
     def _cotangents(self) -> list[np.ndarray]:
         """A cotangent for each node, on one output only every other time; one for all nodes where values are paired."""
@@ -326,7 +326,7 @@ class Integral:
             run = max(runs, key=len)
             times = panel.times
             # halving would do, but the end of a domain is found faster from within
-            piece = Panel(panel.curve, float(times[run[0]]), float(times[run[-1]]), node, panel.ws, panel.still, True)
+            piece = Panel(panel.curve, float(times[run[0]]), float(times[run[-1]]), panel.still, node, panel.ws, True)
             if run[0] > 0 or run[-1] < PANEL - 1:
                 self._again.append(piece)
 

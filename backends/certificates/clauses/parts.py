@@ -12,37 +12,43 @@ from .bounds import NODES, PANEL
 from .curves import Curve
 from .subjects import Node
 
-__all__ = ["Defect", "Panel", "Still", "roughness"]
+__all__ = ["Defect", "Panel", "Still", "Stretch", "roughness"]
 
 Still = Sequence[Any] | None
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
-    """A part of a curve with what the subject gives there, its cotangent, and its other inputs."""
+class Stretch:
+    """A part of a curve, and the inputs that do not move along it."""
 
     curve: Curve
     low: float
     high: float
-    node: Node
-    ws: list[np.ndarray]
     still: Still
-    slopes: bool
 
     @property
     def half(self) -> float:
         """Half of the width."""
         return (self.high - self.low) / 2
 
-    def at(self, j: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
-        """The point, the direction and the cotangent of a node."""
-        xs, vs = self.curve.at(self.times[[j]])
-        return [a[0] for a in xs], [a[0] for a in vs], [w[j] for w in self.ws]
-
     @property
     def times(self) -> np.ndarray:
         """The times of the nodes."""
         return (self.low + self.high) / 2 + self.half * NODES
+
+
+@dataclass(frozen=True, eq=False)
+class Panel(Stretch):
+    """A part of a curve with what the subject gives there, and its cotangent."""
+
+    node: Node
+    ws: list[np.ndarray]
+    slopes: bool
+
+    def at(self, j: int) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
+        """The point, the direction and the cotangent of a node."""
+        xs, vs = self.curve.at(self.times[[j]])
+        return [a[0] for a in xs], [a[0] for a in vs], [w[j] for w in self.ws]
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,8 @@ With P(x) some linear functionals of J(x) (slopes of all outputs in a direction,
 
     P(y) agrees for all y near x       the derivative exists and the claim must be it
     it does not, and P(x) is between   a kink, and the claim may be a Clarke subderivative (F. Clarke, 1983: the convex
-                                       hull of the limits of derivatives nearby)
+                                       hull of the limits of derivatives nearby), unless the values say that there is
+                                       a derivative: then the claim must be it
     it does not, and P(x) is outside   wrong, unless new branches still turn up
     P(y) grows as y approaches x       singular: nothing finite can be claimed
 """
@@ -21,6 +22,7 @@ import numpy as np
 from .bounds import PANEL
 from .curves import Region
 from .parts import Still
+from .slopes import sided
 from .subjects import Arrays, Node, Subject, repeated
 from .tangents import ridders
 
@@ -30,6 +32,8 @@ RADII = (1e-5, 1e-7)  # of the scale of the point: far above rounding of the inp
 SLACK = 1e-7  # of the largest functional: derivatives at two points 1e-7 apart, and the noise of hard ones
 KINK = 1e-2  # a spread of this part of the size, at both radii, is no curvature
 STEEP = 1e10  # times the value, over one unit of the scale: there, rounding decides which branch is seen
+EXISTS = 1e-4  # of the size: slopes of values from both sides that are so near to each other are one
+RESOLVED = 1e-5  # of the size: the error of a slope of values that says something
 GROWS = 4.0  # times from one radius to the next, is singular: 1/r grows a hundredfold, r^-1/3 nearly fivefold
 
 
@@ -38,8 +42,9 @@ class Finding:
     """What was found at a point.
 
     `kind` is "fine", "kink" (the claim lies in the hull), "kink without value" (not a number where no derivative
-    exists), "singular", "undecided" or "wrong"; `claimed` a functional there, `low` to `high` its values nearby, in
-    direction `vs`. `declared` points are examples and those the author named.
+    exists), "kink outside" (of parts that are right there), "jump", "singular", "undecided" or "wrong"; `claimed` a
+    functional there, `low` to `high` its values nearby, in direction `vs`. `declared` points are examples and those the
+    author named.
     """
 
     x: Arrays
@@ -92,12 +97,15 @@ def check_point(
     still: Still = None,
     tangent: Callable[[Arrays], Arrays] | None = None,
     ways: int = (PANEL - 1) // 2,
+    composite: bool = True,
 ) -> Finding:
     """Compare the claim at a point with claims nearby, in so many directions; admissible ones where those are given.
 
-    Claims nearby are taken in so many `ways` off the point, each up and down.
+    Claims nearby are taken in so many `ways` off the point, each up and down. Of a rule, which is not `composite`, the
+    claim must be the derivative wherever there is one.
     """
     probe = _Probe(subject, region, x, rng, still, tangent, ways)
+    probe.composite = composite
     kink: Finding | None = None
     for k in range(directions):
         found = _one(probe, k, declared)
@@ -154,6 +162,9 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
     kinks = (first.spread > KINK * first.size + SLACK * top) & (second.spread > 0.5 * first.spread)
     slack = np.where(kinks, 0.02, 1.0) * second.spread + SLACK * max(top, float(second.size.max(initial=0.0)))
     bad = (second.outside > slack) & ~near
+    known = probe.derivative(vs, ws) if kinks.any() else None
+    if known is not None:
+        return _against(probe, second, kinks, known, finding)
     if not bad.any():
         return (
             finding("kink", second, int(np.where(kinks, second.spread, 0).argmax()))
@@ -166,6 +177,22 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
     if not np.isfinite(second.claimed[e]):
         return finding("wrong" if declared else "kink without value", second, e)
     return _exhausted(probe, vs, ws, second, e, finding)
+
+
+def _against(probe: _Probe, hull: _Hull, kinks: np.ndarray, known: np.ndarray, finding: Any) -> Finding:
+    """Slopes nearby turn, and values have a derivative all the same: the claim must be it."""
+    m = len(known)
+    size = max(probe.top, float(np.abs(known).max(initial=0.0)))
+    with np.errstate(invalid="ignore"):
+        apart = ~(np.abs(hull.claimed[:m] - known) <= EXISTS * size)
+    if not apart.any():
+        return finding("fine", hull, 0)
+    e = int(np.where(apart, np.nan_to_num(np.abs(hull.claimed[:m] - known), nan=np.inf), -1.0).argmax())
+    low, high = hull.low.copy(), hull.high.copy()
+    if probe.composite and low[e] <= hull.claimed[e] <= high[e]:
+        return finding("kink", hull, e)
+    low[:m], high[:m] = known, known
+    return finding("wrong", _Hull(hull.claimed, low, high, hull.count), e)
 
 
 def _differenced(probe: _Probe, vs: Arrays, ws: Arrays, hull: _Hull, finding: Any) -> Finding:
@@ -222,6 +249,8 @@ class _Probe:
         self.scales = region.scales(self.x)
         self.ways, self.round = ways, 0
         self.top = 0.0
+        self.composite = True
+        self._smooth: bool | None = None
 
     def direction(self, k: int) -> tuple[Arrays, Arrays]:
         """The k-th direction and cotangent: random, all ones, then one entry at a time."""
@@ -243,6 +272,22 @@ class _Probe:
         at = int(np.searchsorted(sizes, place, side="right"))
         vs[at][place - (sizes[at - 1] if at else 0)] = 1.0
         return [v.reshape(w.shape) * s for v, w, s in zip(vs, wires, self.scales, strict=True)], ws
+
+    def derivative(self, vs: Arrays, ws: Arrays) -> np.ndarray | None:
+        """The slopes of the outputs along vs where values alone say that there is a derivative, else None."""
+        if self.tangent is not None:
+            return None
+        if self._smooth is None:
+            # Gateaux: from both sides the same, in directions at random
+            self._smooth = all(self._slope(*self.direction(0)) is not None for _ in range(3))
+        return self._slope(vs, ws) if self._smooth else None
+
+    def _slope(self, vs: Arrays, ws: Arrays) -> np.ndarray | None:
+        left, right, error = sided(self.subject, self.x, vs, ws, self.still)
+        with np.errstate(invalid="ignore"):
+            size = max(self.top, float(np.maximum(np.abs(left), np.abs(right)).max(initial=0.0)))
+            same = (error <= RESOLVED * size) & (np.abs(left - right) <= EXISTS * size)
+        return (left + right) / 2 if same.all() else None
 
     def offsets(self) -> list[Arrays]:
         """The ways off the point, each taken in both directions: together, in a row, alternating, at random."""

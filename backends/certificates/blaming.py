@@ -1,0 +1,196 @@
+"""Who is at fault: accusations of boxes along the image of the whole, and where a wrong whole goes wrong.
+
+A box that is accused beside what can flow into it is examined again with all that comes before it, on curves of the
+whole. A whole that is wrong though no box is gets its boxes examined along the image of what showed it; if none is
+found, every wire is compared with its own values: the first box at which claims and values part is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ...categories.errors import DerivativeError, ParalensError
+from ...diagrams.graph import Builder, Graph
+from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.emit import callable_of
+from ...diagrams.types import Ty
+from ...functors.costs import CALLS
+from ...functors.derivatives.derivative import forward
+from .asked import Asked
+from .certificate import BoxCertificate, Witness
+from .clauses.slopes import extrapolated
+from .clauses.subjects import double
+from .examining import examine
+from .flows import Kind
+from .slices import upto
+from .targets import Facts, Target
+
+__all__ = ["along", "confirmed", "culprit", "shown_at"]
+
+PLACES = 3  # uses of a kind of box at which an accusation is tried
+APART = 1e-5  # of the size, between a claimed slope and that of values, is no noise of the latter
+BESIDE = "its claim is not the derivative beside the values that flow into it here"
+
+Kinds = Callable[[Diagram, Sequence[Sequence[Any]]], Sequence[Kind]]
+Examine = Callable[[Sequence[Kind], Facts], list[BoxCertificate]]
+
+
+def confirmed(asked: Asked, rows: list[BoxCertificate], facts: Facts) -> list[BoxCertificate]:
+    """The rows, of which only those are wrong whose fault shows along the image of the whole."""
+    return [_tried(asked, row, facts) if row.verdict == "wrong" else row for row in rows]
+
+
+def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
+    found: BoxCertificate | None = None
+    for path in row.paths[:PLACES]:
+        d = upto(asked.d, path)
+        target = Target(d, asked.met, asked.region, None, asked.others, asked.declared, look=False)
+        found = examine(target, replace(facts, surrogate=None), path, row.paths)
+        if not found.ok:
+            return row
+    assert found is not None
+    if found.verdict == "undecided":
+        # nothing was seen along the whole, for or against it
+        return row
+    return replace(found, path=row.path, paths=row.paths, box=row.box, method="along the whole", reason=BESIDE)
+
+
+def shown_at(
+    asked: Asked, points: Sequence[list[Any]], rows: list[BoxCertificate], facts: Facts, kinds: Kinds, examined: Examine
+) -> list[BoxCertificate]:
+    """The rows with those boxes that are wrong at the values that flow from some inputs of the whole."""
+    try:
+        met = list(kinds(asked.d, points))
+    except ParalensError:
+        return rows
+    facts = replace(facts, effort="standard") if facts.effort == "quick" else facts
+    bad = {r.paths: r for r in examined(met, facts) if r.verdict == "wrong"}
+    known = [bad.pop(r.paths, r) for r in rows]
+    return known + list(bad.values())
+
+
+def along(asked: Asked, witness: Witness) -> list[list[Any]]:
+    """Inputs of the whole at and around a witness, in its direction."""
+    dom = asked.d.dom.inside
+    points = []
+    for s in (0.0, -1.0, 1.0, -0.5, 0.5):
+        values = list(witness.inputs)
+        for i, v in zip(asked.moves, witness.direction, strict=True):
+            values[i] = np.asarray(values[i]) + s * np.asarray(v) * 1e-2
+        points.append([_narrow(v, w) for v, w in zip(values, dom, strict=True)])
+    return points
+
+
+def _narrow(value: Any, w: Any) -> Any:
+    return value if not w.differentiable else np.asarray(value).astype(jnp.dtype(w.dtype))
+
+
+# -- where a whole goes wrong ------------------------------------------------------------------------
+
+
+def culprit(witness: Witness) -> str:
+    """The path of the first box at which claimed slopes part from those of values; empty where none is found."""
+    try:
+        with double():
+            return _first(witness)
+    except (DerivativeError, ParalensError):
+        return ""
+
+
+def _first(witness: Witness) -> str:
+    d, names, wires, held = _everywhere(witness.of)
+    dom = d.dom.inside
+    moves = [i for i, w in enumerate(dom) if w.differentiable]
+    at = [i for i in moves if dom[i].size and (witness.wrt is None or i in witness.wrt)]
+    direction = dict(zip(at, witness.direction, strict=True))
+    x = [a if w.kind == "Key" else jnp.asarray(a, w.dtype) for a, w in zip(witness.inputs, dom, strict=True)]
+    v = [jnp.asarray(direction.get(i, np.zeros(dom[i].shape)), dom[i].dtype) for i in moves]
+    made = callable_of(forward(d))(*x, *v)
+    claims = iter(made[d.n_out :])
+    claimed = [np.asarray(next(claims)) if w.differentiable else None for w in d.cod.inside]
+    run = callable_of(d)
+
+    def values(times: np.ndarray) -> np.ndarray:
+        rows = []
+        for t in times:
+            moved = dict(zip(moves, (x[i] + t * u for i, u in zip(moves, v, strict=True)), strict=True))
+            out = run(*[moved.get(i, a) for i, a in enumerate(x)])
+            rows.append(np.concatenate([_flat(y) for y, c in zip(out, claimed, strict=True) if c is not None]))
+        return np.array(rows)
+
+    sides = [extrapolated(values, 1.0, side) for side in (0, 1, -1)]
+    parts = _parted([c for c in claimed if c is not None], sides)
+    marks = iter(parts)
+    wrong = [next(marks) if c is not None else False for c in claimed]
+    # what is held still is meant to part, and what is made of it
+    found = zip(names, wires, held, strict=True)
+    return next((name for name, outs, stays in found if not stays and any(wrong[k] for k in outs)), "")
+
+
+def _flat(y: Any) -> np.ndarray:
+    y = np.ravel(np.asarray(y)).astype(complex)
+    return np.concatenate([y.real, y.imag])
+
+
+def _parted(claimed: list[np.ndarray], sides: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[bool]:
+    """For each wire whether its claim is none of the slopes of its values, from both sides or from one."""
+    at = 0
+    for c in claimed:
+        flat = _flat(c)
+        apart = np.ones(len(flat), bool)
+        for slope, error in sides:
+            s, e = slope[at : at + len(flat)], error[at : at + len(flat)]
+            with np.errstate(invalid="ignore"):
+                size = np.abs(np.nan_to_num(s)).max(initial=0.0)
+                apart &= ~(np.abs(flat - s) <= APART * size + 8 * e) & np.isfinite(s)
+        at += len(flat)
+        yield bool(apart.any())
+
+
+def _everywhere(d: Diagram) -> tuple[Diagram, list[str], list[range], list[bool]]:
+    """The diagram with everything that a box gives at its codomain.
+
+    For each box its path, its outputs there, and whether something that it depends on is held still.
+    """
+    build = Builder(d.dom)
+    names: list[str] = []
+    outputs: list[int] = []
+    kept: list[range] = []
+    held: list[bool] = []
+    types: list[Any] = []
+    still: set[int] = set()
+    stack: list[tuple[Graph, list[int], str, Iterator[Any]]] = [(d.graph, list(range(d.n_in)), "", iter(_steps(d)))]
+    while stack:
+        graph, env, path, steps = stack[-1]
+        step = next(steps, None)
+        if step is None:
+            stack.pop()
+            if stack:
+                stack[-1][1].extend(env[i] for i in graph.outputs.tolist())
+            continue
+        name, box, inputs = step
+        reads = [env[i] for i in inputs]
+        inner = f"{path}/{name}" if path else name
+        body = box.definition if not box.op else next(iter(box.bodies.values())) if box.op in CALLS else None
+        if body is not None:
+            stack.append((body.graph, reads, inner, iter(_steps(body))))
+            continue
+        made = build.add(box, reads)
+        env.extend(made)
+        if box.op == "stop_gradient" or still & set(reads):
+            still.update(made)
+        names.append(inner)
+        kept.append(range(len(outputs), len(outputs) + len(made)))
+        held.append(not still.isdisjoint(made))
+        outputs += made
+        types += box.cod.inside
+    return Diagram.of_graph(build.finish(outputs, Ty.of(types))), names, kept, held
+
+
+def _steps(d: Diagram) -> list[tuple[str, Any, tuple[int, ...]]]:
+    return [(name, box, inputs) for name, (box, inputs, _) in zip(d.graph.names(), d.graph.nodes(), strict=True)]

@@ -1,0 +1,64 @@
+"""At a place where a curve crosses a guard: whether values jump there, or slopes do.
+
+jump    values on the two sides stay apart by the same as the distance falls; no derivative, and no slope to claim
+kink    values meet, and their slopes on the two sides do not
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .guards import Crossing
+from .points import Finding
+from .slopes import sided
+from .subjects import Subject, repeated
+
+__all__ = ["jump_at", "kink_at"]
+
+DISTANCES = (1e-6, 1e-8, 1e-10)  # in parts of the curve; what is steep but continuous falls from one to the next
+SAME = 0.1  # a jump is the same at all distances, up to this part
+ROUNDED = 64.0  # times the rounding of the map in its own format: pieces that are rounded otherwise do not meet exactly
+SHARP = 1e-3  # of the larger slope: what one-sided slopes differ by, to be a kink
+
+
+@np.errstate(all="ignore")
+def jump_at(subject: Subject, c: Crossing, unit: float, slack: float, rng: np.random.Generator) -> Finding | None:
+    """The jump of the values across a guard, of a map whose own format rounds by `unit`; None where they meet."""
+    middle = (c.low + c.high) / 2
+    times = np.array([middle + s * h for h in DISTANCES for s in (-1, 1)])
+    xs, vs = c.curve.at(times)
+    ws = [rng.normal(size=w.shape) for w in subject.outputs]
+    F = subject.values(xs, repeated(ws, len(times)) if subject.only_reverse else None, c.still)
+    if not np.isfinite(F).any(axis=1).all():
+        return None
+    gaps = np.stack([F[2 * k + 1] - F[2 * k] for k in range(len(DISTANCES))])
+    last = gaps[-1]
+    size = np.abs(F).max(axis=0)
+    jumps = np.abs(gaps - last).max(axis=0) <= SAME * np.abs(last)
+    jumps &= np.abs(last) > ROUNDED * unit * np.maximum(size, np.nanmax(size) * 1e-3) + 8 * slack
+    if not jumps.any():
+        return None
+    e = int(np.where(jumps, np.abs(last), 0.0).argmax())
+    v = [a[-1] for a in vs]
+    claimed = subject.run([a[None] for a in c.point], [a[None] for a in v], [w[None] for w in ws], c.still).d[0, e]
+    low, high = float(F[-2, e]), float(F[-1, e])
+    return Finding(c.point, "jump", False, float(claimed), low, high, v, ws, c.still)
+
+
+@np.errstate(all="ignore")
+def kink_at(subject: Subject, c: Crossing, rng: np.random.Generator) -> Finding | None:
+    """The kink of the values across a guard, seen along the curve; None where none is seen."""
+    v = [a[0] for a in c.curve.at(np.array([(c.low + c.high) / 2]))[1]]
+    ws = [rng.normal(size=w.shape) for w in subject.outputs]
+    left, right, error = sided(subject, c.point, v, ws, c.still)
+    size = np.maximum(np.abs(left), np.abs(right))
+    kinks = np.isfinite(left + right) & (np.abs(right - left) > SHARP * size + 8 * error)
+    if not kinks.any():
+        return None
+    e = int(np.where(kinks, np.abs(right - left), 0.0).argmax())
+    claimed: Any = subject.run([a[None] for a in c.point], [a[None] for a in v], [w[None] for w in ws], c.still).d[0, e]
+    low, high = sorted((float(left[e]), float(right[e])))
+    between = low - SHARP * size[e] <= claimed <= high + SHARP * size[e]
+    return Finding(c.point, "kink" if between else "kink outside", False, float(claimed), low, high, v, ws, c.still)

@@ -1,0 +1,54 @@
+"""The part of a diagram up to a box: a box along the image of whatever flows into the whole.
+
+Curves between the values that a box met leave what can flow into it: a product of a matrix and its transpose is
+symmetric, copies of one value are equal. A curve of the whole stays within. So a box is accused where the composite of
+it with all that comes before it has a wrong derivative.
+
+>>> d = from_jax(lambda x: jnp.cos(jnp.sin(x) * 2.0), R(3))
+>>> [box.op for box in upto(d, "mul").boxes]
+['sin', 'constant', 'mul']
+"""
+
+from __future__ import annotations
+
+from ...diagrams.box import Box
+from ...diagrams.graph import Builder, normal_form
+from ...diagrams.syntax import Diagram
+from ...functors.costs import CALLS
+
+__all__ = ["upto"]
+
+
+def upto(d: Diagram, path: str) -> Diagram:
+    """The diagram from the inputs to what the box at a path gives; what is in a loop or a branch counts as that.
+
+    Definitions around the box are opened.
+    """
+    build = Builder(d.dom)
+    graph, env, parts = d.graph, list(range(d.n_in)), path.split("/")
+    while True:
+        reads: list[int] = []
+        for name, (box, inputs, _) in zip(graph.names(), graph.nodes(), strict=True):
+            reads = [env[i] for i in inputs]
+            if name == parts[0]:
+                break
+            env.extend(build.add(box, reads))
+        else:
+            raise ValueError(f"no box {path}")
+        inside, parts = _inside(box, parts[1:])
+        if inside is None:
+            made = build.finish(list(build.add(box, reads)), box.cod)
+            return Diagram.of_graph(normal_form(made))
+        graph, env = inside.graph, reads
+
+
+def _inside(box: Box, parts: list[str]) -> tuple[Diagram | None, list[str]]:
+    """What a box runs in its place, and the rest of a path into it; None where the path ends, or goes into a loop."""
+    if not parts:
+        return None, parts
+    if not box.op and box.definition is not None:
+        return box.definition, parts
+    if box.op in CALLS:
+        label, body = next(iter(box.bodies.items()))
+        return body, parts[1:] if label and parts[0] == label else parts
+    return None, parts
