@@ -126,6 +126,7 @@ def _rounded(array: np.ndarray) -> bool:
     """Whether some entry has more than half of the digits of its format."""
     if not jnp.issubdtype(array.dtype, np.inexact):
         return False
-    parts = np.asarray(array, np.complex128).view(np.float64) if array.dtype.kind == "c" else array.astype(np.float64)
+    array = np.atleast_1d(array)
+    parts = array.astype(np.complex128).view(np.float64) if array.dtype.kind == "c" else array.astype(np.float64)
     mantissa = np.frexp(parts[np.isfinite(parts)])[0] * 2.0**12
     return bool((mantissa != np.rint(mantissa)).any())

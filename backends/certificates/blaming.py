@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...categories.errors import DerivativeError, ParalensError
-from ...diagrams.graph import Builder, Graph
+from ...diagrams.box import Box
+from ...diagrams.graph import Builder, Graph, interpret
 from ...diagrams.syntax import Diagram
-from ...diagrams.tracing.emit import callable_of
+from ...diagrams.tracing.emit import apply_box, callable_of
 from ...diagrams.types import Ty
 from ...functors.costs import CALLS
 from ...functors.derivatives.derivative import forward
@@ -46,17 +47,16 @@ def confirmed(asked: Asked, rows: list[BoxCertificate], facts: Facts) -> list[Bo
 
 
 def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
+    witness = row.witness
+    if witness is None or sum(np.size(v) for v in witness.direction) < 2:
+        return row  # what is between two values of one number flows into it too
     found: BoxCertificate | None = None
     for path in row.paths[:PLACES]:
-        d = upto(asked.d, path)
-        target = Target(d, asked.met, asked.region, None, asked.others, asked.declared, look=False)
+        target = Target(upto(asked.d, path), asked.met, asked.region, None, asked.others, asked.declared)
         found = examine(target, replace(facts, surrogate=None), path, row.paths)
-        if not found.ok:
-            return row
+        if not found.ok or found.verdict == "undecided" or any(not p.clarke for p in found.points):
+            return row  # it shows, or nothing was seen that speaks against it
     assert found is not None
-    if found.verdict == "undecided":
-        # nothing was seen along the whole, for or against it
-        return row
     return replace(found, path=row.path, paths=row.paths, box=row.box, method="along the whole", reason=BESIDE)
 
 
@@ -129,7 +129,28 @@ def _first(witness: Witness) -> str:
     wrong = [next(marks) if c is not None else False for c in claimed]
     # what is held still is meant to part, and what is made of it
     found = zip(names, wires, held, strict=True)
-    return next((name for name, outs, stays in found if not stays and any(wrong[k] for k in outs)), "")
+    first = next((name for name, outs, stays in found if not stays and any(wrong[k] for k in outs)), "")
+    return first or ("" if np.isfinite(witness.claimed) else _infinite(d, names, x))
+
+
+def _infinite(d: Diagram, names: Sequence[str], x: Sequence[Any]) -> str:
+    """The path of the first box whose derivative is not finite where its value, or nothing, is."""
+    places = iter(names)
+    found: list[str] = []
+
+    def rule(box: Box, *inputs: Any) -> Sequence[Any]:
+        path, made = next(places), apply_box(box, *inputs)
+        moving = [a for a, w in zip(inputs, box.dom.inside, strict=True) if w.differentiable]
+        if not found and moving and all(np.isfinite(np.asarray(a)).all() for a in moving):
+            try:
+                slopes = callable_of(forward(box))(*inputs, *map(jnp.ones_like, moving))[len(box.cod) :]
+            except (DerivativeError, ParalensError):
+                slopes = []
+            found.extend([path] if any(not np.isfinite(np.asarray(t)).all() for t in slopes) else [])
+        return made
+
+    interpret(d.graph, rule, list(x))
+    return found[0] if found else ""
 
 
 def _flat(y: Any) -> np.ndarray:

@@ -4,6 +4,7 @@
     correct       the relation held along every curve tried, and every other clause
     intensional   right almost everywhere; at the points listed there is no derivative, and a branch was claimed
     discontinuous right almost everywhere; at the points listed the value jumps
+    imprecise     right as a formula; in doubles most of its digits are lost, with how many are left
     wrong         with a witness
     undecided     with the reason; never taken for correct
 
@@ -28,7 +29,7 @@ from ...functors.learning import Learner
 __all__ = ["VERDICTS", "BoxCertificate", "Certificate", "Point", "Witness"]
 
 # the weakest first
-VERDICTS = ("wrong", "undecided", "discontinuous", "intensional", "correct", "proved")
+VERDICTS = ("wrong", "undecided", "imprecise", "discontinuous", "intensional", "correct", "proved")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

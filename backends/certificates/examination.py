@@ -42,7 +42,9 @@ EXACT = frozenset(
     "reshape transpose squeeze expand_dims broadcast_in_dim slice rev copy select_n convert_element_type".split()
 )
 GUARDS = 8  # times as many crossings are looked at by their values alone
-SMALL = 16  # kinds of boxes up to which a function is run eagerly and batched too
+SMALL = 16  # kinds of boxes up to which a function is run eagerly too
+BATCHED = 64  # and up to which it is run over a batch
+BATCH = 3  # rows of a batch
 
 
 class _Stop(Exception):
@@ -75,6 +77,7 @@ class Examination:
         """All clauses, until one fails or the effort is spent."""
         try:
             self._natural()
+            self._numbers()
             self._linear()
             if self.facts.tangent is not None:
                 self._declared()
@@ -119,11 +122,38 @@ class Examination:
         with self._narrow():
             own = subject_of(self.target, self.facts, own=True)
             points = [[jnp.asarray(a) for a in m] for m in self.target.met[: self.effort.calls]]
-            found = natural(g, own, points, self.rng, small=len(self.target.d.graph.table) <= SMALL)
+            points += [self._beside(points[0]) for _ in range(BATCH - len(points))]
+            kinds = len(self.target.d.graph.table)
+            found = natural(g, own, points, self.rng, small=kinds <= SMALL, batched=kinds <= BATCHED)
         self.spent += 8 * len(points)
         self.integral.last = self.effort.most - self.spent
         if found is not None:
             self._violated(found)
+
+    def _numbers(self) -> None:
+        """At an example that has a value, what is claimed is a number, wherever there is a derivative or a kink."""
+        for values in self.target.met[:1]:
+            x = self._moving(values)
+            vs = [s * self.rng.normal(size=s.shape) for s in self.region.scales(x)]
+            ws = [self.rng.normal(size=w.shape) for w in self.subject.outputs]
+            node = self.subject.run([a[None] for a in x], [v[None] for v in vs], [w[None] for w in ws])
+            lost = np.isnan(node.d).any() or np.isnan(node.right).any()
+            if lost and np.isfinite(node.F).all() and self.facts.tangent is None:
+                still = widened(self.target.d.dom.inside, values)
+                self._point(x, True, 1, still)
+                if not self.points[-1].kind.startswith("kink"):
+                    # where there is neither derivative nor subderivative, that is said
+                    at = Finding(x, "kink without value", True, np.nan, np.nan, np.nan, vs, ws, still)
+                    self.points[-1] = at
+
+    def _beside(self, point: Sequence[Any]) -> list[Any]:
+        """A point near to another: the rows of a batch must differ."""
+        found = list(point)
+        scales = self.region.scales([np.asarray(point[i]) for i in self.subject.moves])
+        for i, s in zip(self.subject.moves, scales, strict=True):
+            step = 0.25 * s * self.rng.normal(size=np.shape(s))
+            found[i] = jnp.asarray(point[i] + step.astype(jnp.dtype(point[i].dtype)))
+        return found
 
     def _linear(self) -> None:
         for x in self._starts()[: self.effort.lines]:
@@ -196,16 +226,20 @@ class Examination:
         """Places at which the curves cross a guard: values that jump there, and claims."""
         if self.guards is None or self.order > 1:
             return
+        jumps: set[str] = set()
         for k, c in enumerate(self.guards.crossings(self.integral.nodes, GUARDS * self.effort.crossings)):
+            if c.path in jumps:
+                continue
             jump = jump_at(self.subject, c, self.target.unit, self.facts.noise, self.rng)
             if jump is not None:
                 self.points.append(jump)
+                jumps.add(c.path)
             elif self.effort.points and k < self.effort.crossings and self.left >= self._around:
                 self._point(c.point, False, 1, c.still)
             elif not self.facts.noise:
                 kink = kink_at(self.subject, c, self.rng)
                 self.points += [] if kink is None else [kink]
-            self.crossed.append(c.path)
+            self.crossed += [] if c.path in self.crossed else [c.path]
 
     def _transposes(self) -> None:
         found, worst = transposed(self.subject, self.integral.nodes, self.rng, 3 if self.effort.points else 1)

@@ -18,13 +18,17 @@ from .certificate import BoxCertificate, Point
 from .clauses.guards import Crossing, guarded
 from .clauses.parts import Stretch
 from .clauses.subjects import double, widened
+from .digits import digits_left
 from .examination import UNRESOLVED, Examination
 from .orders import higher
 from .proving import proved
+from .shown import listed
 from .stored import key_of, remembered
 from .targets import EFFORTS, Facts, Target, guards_in, release
 
 __all__ = ["examine"]
+
+FORMULAS = frozenset(("correct", "proved", "intensional"))
 
 
 def examine(target: Target, facts: Facts, path: str, paths: Sequence[str], order: int = 1) -> BoxCertificate:
@@ -88,7 +92,23 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         and facts.surrogate is None
     ):
         made = replace(made, verdict="proved", method="sympy", reason="") if proved(target.d) else made
+    if order == 1 and made.verdict in FORMULAS and facts.effort != "quick" and facts.surrogate is None:
+        made = _precise(made, target, run)
     return made if order >= facts.order or not made.ok else higher(made, target, facts, order, examine)
+
+
+def _precise(made: BoxCertificate, target: Target, run: Examination) -> BoxCertificate:
+    """The certificate, which is of something imprecise where slopes in doubles have lost most of their digits."""
+    if len(target.moves) != len(target.d.dom):
+        return made
+    with double():
+        points = [p.at(j)[0] for p in run.integral.nodes[:4] for j in range(0, 17, 2)]
+        found = digits_left(target.d, [*points, *target.region.met])
+    if found is None:
+        return made
+    left, at = found
+    reason = f"{left:.0f} of 16 digits of its slope are left at {listed(at)}"
+    return replace(made, verdict="imprecise", method="mpmath", reason=reason)
 
 
 def _crossed(target: Target, facts: Facts) -> list[Crossing]:

@@ -17,21 +17,21 @@ from ...functors.generators.facts import Elementwise
 from ...functors.rewriting.terms import POINTWISE
 from .flows import RULED
 
-__all__ = ["proved"]
+__all__ = ["one_at_a_time", "proved", "small"]
 
 ENTRIES = 6  # of inputs and outputs together; proofs grow fast
 STEPS = 12  # boxes of a map with a rule of its own
 
-_one_at_a_time = Lock()
+one_at_a_time = Lock()
 
 
 def proved(d: Diagram) -> bool:
     """Whether the derivative of a box is proved; False for what is too large, or not decided."""
-    small = _small(d)
-    if small is None:
+    box = small(d)
+    if box is None:
         return False
-    with _one_at_a_time:  # sympy's caches are not made for threads
-        return _decided(small)
+    with one_at_a_time:  # sympy's caches are not made for threads
+        return _decided(box)
 
 
 @lru_cache(maxsize=1024)
@@ -44,7 +44,8 @@ def _decided(box: Box) -> bool:
         return False
 
 
-def _small(d: Diagram) -> Box | None:
+def small(d: Diagram) -> Box | None:
+    """The box as one that sympy takes: for one entry if it acts entry by entry; None where it is too large."""
     if not isinstance(d, Box) and len(d.graph) == 1:
         d = d.graph.table[0]
     if not isinstance(d, Box) or any(w.kind not in "RZB" for w in (*d.dom.inside, *d.cod.inside)):

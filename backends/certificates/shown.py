@@ -53,6 +53,7 @@ ENTRIES: Any = {"float_kind": "{:.6g}".format, "complex_kind": "{:.6g}".format}
 COLORS = {
     "wrong": "#b3261e",
     "undecided": "#8a6100",
+    "imprecise": "#b4570b",
     "discontinuous": "#a3195b",
     "intensional": "#6f42c1",
     "correct": "#1a7f37",
@@ -177,8 +178,8 @@ def remarks(certificate: Certificate) -> Iterator[Remark]:
             title = f"{name_of(row)} : {row.box.dom} -> {row.box.cod}, {witness.mode}, order {witness.order}"
             reason = [("reason", row.reason)] if row.reason else []
             yield Remark("wrong", title, (*facts_of(witness), *reason, ("again", f"{place}.witness.replay()")))
-        elif row.verdict == "undecided":
-            yield Remark("undecided", name_of(row), (("reason", row.reason or "none was given"),))
+        elif row.verdict in ("undecided", "imprecise"):
+            yield Remark(row.verdict, name_of(row), (("reason", row.reason or "none was given"),))
         elif row.points:
             points = [("", str(p)) for p in row.points[:POINTS]]
             more = len(row.points) - POINTS

@@ -131,7 +131,7 @@ def subject_of(target: Target, facts: Facts, own: bool = False) -> Subject:
         claims = replace(claims, value=facts.surrogate)
         return Subject(claims, still, compare=False)
     known = derived(d, ("subject", facts.modes, target.wrt), lambda: Subject(claims, still))
-    known.still, known.evals = list(still), 0
+    known.still, known.evals, known.noise = list(still), 0, facts.noise
     return known
 
 

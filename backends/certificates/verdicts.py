@@ -7,6 +7,7 @@ together is asked of the whole alone.
 
     wrong          a box is, or the whole
     undecided      a box is; or the whole, where it alone knows
+    imprecise      a box is
     else           the whole where it was looked at, and the boxes where it was not
 """
 
@@ -41,6 +42,9 @@ def settled(rows: Sequence[BoxCertificate], whole: BoxCertificate, *, bare: bool
     unknown = [row for row in rows if row.verdict == "undecided"]
     if unknown:
         return replace(whole, verdict="undecided", reason=f"{unknown[0].path} is undecided")
+    lossy = [row for row in rows if row.verdict == "imprecise"]
+    if lossy:
+        return replace(whole, verdict="imprecise", reason=f"{lossy[0].path} is imprecise")
     decided = whole.verdict in DECIDED
     left = [row for row in at_points(rows) if not (decided and _answered(row, whole))]
     guards = [row for row in left if _guard(row)]

@@ -67,6 +67,7 @@ LOOKS = {
     # verdicts, told apart by lightness and the width of the stroke too
     "wrong": Look("#f3a59c", "#a31515", 2.6),
     "undecided": Look("#fbe08e", "#8a6100", 1.8),
+    "imprecise": Look("#fbe0c8", "#b4570b", 1.7),
     "discontinuous": Look("#fbdcec", "#a3195b", 1.6),
     "intensional": Look("#e9dff8", "#6f42c1", 1.4),
     "correct": Look("#dff2e1", "#2c7a3d"),
@@ -74,6 +75,7 @@ LOOKS = {
     "not checked": Look("#ffffff", "#98a2b0", 1.0),
     "open wrong": Look("#fff6f5", "#a31515", 2.6),
     "open undecided": Look("#fffbee", "#8a6100", 1.8),
+    "open imprecise": Look("#fef8f2", "#b4570b", 1.7),
     "open discontinuous": Look("#fef8fb", "#a3195b", 1.6),
     "open intensional": Look("#fbf9fe", "#6f42c1", 1.4),
     "open correct": Look("#f8fcf8", "#2c7a3d"),

@@ -52,7 +52,8 @@ def kink_at(subject: Subject, c: Crossing, rng: np.random.Generator) -> Finding 
     """The kink of the values across a guard, seen along the curve; None where none is seen."""
     v = [a[0] for a in c.curve.at(np.array([(c.low + c.high) / 2]))[1]]
     ws = [rng.normal(size=w.shape) for w in subject.outputs]
-    left, right, error = sided(subject, c.point, v, ws, c.still)
+    (left, a), (right, b) = sided(subject, c.point, v, ws, c.still)
+    error = np.maximum(a, b)
     size = np.maximum(np.abs(left), np.abs(right))
     kinks = np.isfinite(left + right) & (np.abs(right - left) > SHARP * size + 8 * error)
     if not kinks.any():

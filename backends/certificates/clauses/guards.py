@@ -48,6 +48,8 @@ PIECES = frozenset(
 BITS = frozenset("bitcast_convert_type nextafter reduce_precision stop_gradient".split())
 CUTS = frozenset("log sqrt rsqrt pow log1p".split())  # of the complex plane, along the negative reals
 
+PLACES = 5  # at which a guard is looked at
+
 Signals = list[tuple[str, Any]]
 
 
@@ -124,20 +126,24 @@ class Guards:
         return jax.jit(lambda still, xs: lax.map(lambda x: point(still, x), xs))
 
     def crossings(self, panels: Sequence[Stretch], most: int) -> list[Crossing]:
-        """Places at which the curves of these panels cross a guard, each guard first once."""
-        found: dict[str, list[Crossing]] = {}
+        """Places at which the curves of these panels cross a guard: one for every guard, then a second, and so on."""
+        places: dict[str, list[tuple[Stretch, int, int]]] = {}
         for panel in panels:
-            if len(found) >= most:
-                break
             signals = self.at(panel.curve.at(panel.times)[0], panel.still)
             changes = signals[1:] != signals[:-1]
-            for k, path in enumerate(self.paths):
-                places = np.flatnonzero(changes[:, k])
-                if path in found or not len(places) or len(found) >= most:
-                    continue
-                j = int(places[len(places) // 2])
-                found[path] = [self._closed_in(panel, path, k, float(panel.times[j]), float(panel.times[j + 1]))]
-        return [c for crossings in found.values() for c in crossings]
+            for k in np.flatnonzero(changes.any(axis=0)).tolist():
+                known = places.setdefault(self.paths[k], [])
+                known += [(panel, k, j) for j in np.flatnonzero(changes[:, k]).tolist()]
+            if len(places) >= most or (places and min(map(len, places.values())) >= PLACES * PLACES):
+                break
+        spread = [
+            [known[i * len(known) // PLACES] for i in range(min(PLACES, len(known)))] for known in places.values()
+        ]
+        turns = [known[i] for i in range(PLACES) for known in spread if i < len(known)]
+        return [
+            self._closed_in(panel, self.paths[k], k, float(panel.times[j]), float(panel.times[j + 1]))
+            for panel, k, j in turns[:most]
+        ]
 
     def _closed_in(self, panel: Stretch, path: str, k: int, low: float, high: float) -> Crossing:
         """The crossing between two times, down to neighboring floats."""

@@ -58,9 +58,11 @@ def transposed(
         if panel.slopes:
             continue
         node = panel.node
+        # what each side may be off by, where the author says so
+        tiny = np.finfo(float).tiny + _off(subject, panel.at(0)[1]) + _off(subject, panel.ws) / len(panel.ws[0])
         with np.errstate(all="ignore"):
             right, terms = node.right.sum(axis=1), node.left_terms + node.right_terms.sum(axis=1)
-            ratio = np.abs(node.left - right) / (MARGIN * subject.unit * terms + np.finfo(float).tiny)
+            ratio = np.abs(node.left - right) / (MARGIN * subject.unit * terms + tiny)
         ratio = np.where(np.isfinite(ratio) & np.isfinite(node.F).all(axis=1), ratio, 0.0)
         worst = max(worst, float(ratio[ratio <= 1].max(initial=0.0)))
         suspects += [(float(ratio[j]), panel, int(j)) for j in np.flatnonzero(ratio > 1)]
@@ -89,7 +91,8 @@ def _scattered(
         rounded = other.run(moved, vs, ws, still)
         subject.evals += n * subject.per_node
         scatter = max(scatter, float(np.nan_to_num(np.std(rounded.left - rounded.right.sum(axis=1)))))
-    if abs(np.median(gap)) > STABLE * scatter + 10 * MARGIN * subject.unit * terms:
+    off = _off(subject, v) + _off(subject, w)
+    if abs(np.median(gap)) > STABLE * scatter + 10 * MARGIN * subject.unit * terms + off:
         return float(node.left[0]), float(node.right.sum(axis=1)[0])
     return None
 
@@ -118,6 +121,8 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
     modes += [("reverse", 1, right, terms)] if subject.claims.reverse is not None else []
     for mode, which, values, gauge in modes:
         gap, bound, should = _additive(values, large, subject.unit, gauge)
+        off = _off(subject, v[0]) if which else 8 * subject.noise
+        bound = bound + off * np.array([3.0, 1 + large, 1 + 1 / large, 1.0])[:, None]
         if not (gap > bound).any():
             continue
         # a map that is linear but ill-conditioned scatters as much under ulps of its inputs, or of all its boxes
@@ -147,6 +152,11 @@ def linear(subject: Subject, x: Arrays, rng: np.random.Generator, still: Still =
                 still,
             )
     return None
+
+
+def _off(subject: Subject, paired: Arrays) -> float:
+    """What a pairing with these may be off by, where entries are as accurate as the author declares."""
+    return 8 * subject.noise * sum(float(np.abs(a).sum()) for a in paired)
 
 
 def _combined(pair: list[Arrays], c: tuple[float, float]) -> Arrays:
@@ -215,9 +225,10 @@ def precise(
     extent = [max(float(np.abs(a).max(initial=0.0)) for a in arrays) for arrays in (xs, vs)]
     rate = extent[1] / extent[0] if extent[0] else 0.0
     for mode, a, b, c in sides:
-        lost = _loss(own, mode, a, b, np.abs(c - b), its, ok, rate)
+        off = _off(own, vs) if mode == "reverse" else 8 * own.noise
+        lost = _loss(own, mode, a, b, np.abs(c - b), its, ok, rate, off)
         if (lost[accurate] > 1).any():
-            lost = _loss(own, mode, a, b, np.maximum(np.abs(c - b), shaking(mode)), its, ok, rate)
+            lost = _loss(own, mode, a, b, np.maximum(np.abs(c - b), shaking(mode)), its, ok, rate, off)
         lost = np.where(accurate[:, None], lost, 0.0)
         worst = max(worst, float(lost[lost <= 1].max(initial=0.0)))
         if (lost > 1).any() and found is None:
@@ -249,7 +260,15 @@ def _shaken_claims(
 
 
 def _loss(
-    own: Subject, mode: str, a: np.ndarray, b: np.ndarray, moved: np.ndarray, its: Node, ok: np.ndarray, rate: float
+    own: Subject,
+    mode: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    moved: np.ndarray,
+    its: Node,
+    ok: np.ndarray,
+    rate: float,
+    off: float,
 ) -> np.ndarray:
     """How far claims `a` in their own dtype are from `b`, as a part of what is allowed; an ulp does `moved`."""
     u = own.unit
@@ -260,7 +279,7 @@ def _loss(
         most = np.max(size[ok], initial=0.0)
         # slopes that are small against the value lose what the value loses
         value = 64 * u * rate * np.abs(its.F).max(axis=1, keepdims=True)
-        allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * moved + value + own.tiny
+        allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * moved + value + own.tiny + off
         gap = np.abs(a - b)
     # in double precision itself what is not finite is not finite in the promotion either
     broken = np.inf if u > 1e-9 else 0.0

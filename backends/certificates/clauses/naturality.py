@@ -50,11 +50,18 @@ def claims_of_function(g: Map, dom: Ty, cod: Ty) -> Claims:
 
 
 def natural(
-    g: Map, own: Subject, points: Sequence[Sequence[Any]], rng: np.random.Generator, *, small: bool = True
+    g: Map,
+    own: Subject,
+    points: Sequence[Sequence[Any]],
+    rng: np.random.Generator,
+    *,
+    small: bool = True,
+    batched: bool = True,
 ) -> Violation | None:
     """Compare values, tangents and cotangents of a function at points in all the ways that it can be called.
 
-    Of a function that is not `small` only its compiled form and its diagram are compared.
+    Of a function that is not `small` only its compiled form and its diagram are compared, and a batch where that is
+    asked for. The points should differ, as a batch of one shows little.
     """
     dom, cod = own.claims.dom.inside, own.claims.cod.inside
     moves, flows = ([i for i, w in enumerate(ws) if w.differentiable] for ws in (dom, cod))
@@ -74,20 +81,21 @@ def natural(
 
     def stacked() -> list[list[Any]]:
         given = [jnp.stack([p[i] for p in points]) if i in moves else points[0][i] for i in range(len(dom))]
-        made = jax.vmap(run, in_axes=[0 if i in moves else None for i in range(len(dom))])(*given)
+        many = jax.vmap(run, in_axes=[0 if i in moves else None for i in range(len(dom))])
+        made = (many if small else jax.jit(many))(*given)
         return [[v[k] for v in made] for k in range(len(points))]
 
     ways: dict[str, Callable[[], Any]] = {}
     if small:
         ways = {"called again": lambda: [run(*p) for p in points], "under jit": lambda: [compiled(*p) for p in points]}
-        ways |= {"under vmap": stacked} if same else {}
+    ways |= {"under vmap": stacked} if same and batched else {}
     if own.claims.value is not g:
         diagram = jax.jit(_everything(ours, modes, vs, ws, flows))
         ways["as a diagram"] = lambda: [diagram(*p) for p in points]
     programs = [compiled]
     for how, way in ways.items():
         try:
-            found = _apart(first, way(), own.unit)
+            found = _apart(first, way(), own.unit, 8 * own.noise)
         except Exception:  # a function need not be one that can be traced in this way
             continue
         if found is not None and len(programs) == 1:
@@ -137,11 +145,12 @@ def _scatters(
 ) -> bool:
     """Whether ulps move the results of one of these programs by as much as the gap: those of the inputs, or of all."""
     seen: list[list[np.ndarray]] = [[] for _ in programs]
-    for _ in range(8):
+    for k in range(8):
         near = list(point)
         for i in moves:
             a = near[i]
-            near[i] = a * jittered(np.ones(np.shape(a)), u, rng).astype(jnp.dtype(a.dtype))
+            # by another number of ulps each time: a number has two neighbors only
+            near[i] = a * jittered(np.ones(np.shape(a)), u, rng, ulps=float(1 + k)).astype(jnp.dtype(a.dtype))
         for run, values in zip(programs, seen, strict=True):
             values.append(np.concatenate([np.ravel(np.asarray(a)).astype(complex) for a in run(*near)]))
     with np.errstate(invalid="ignore"):
@@ -150,16 +159,19 @@ def _scatters(
 
 
 def _apart(
-    first: Sequence[Sequence[Any]], again: Sequence[Sequence[Any]], u: float
+    first: Sequence[Sequence[Any]], again: Sequence[Sequence[Any]], u: float, off: float
 ) -> tuple[int, int, float, float, float] | None:
-    """Where two runs differ by more than half of the digits: the point, the part, both entries and the ratio."""
+    """Where two runs differ by more than half of the digits, and than what is declared.
+
+    Gives the point, the part, both entries and the ratio.
+    """
     for k, (one, other) in enumerate(zip(first, again, strict=True)):
         for part, (a, b) in enumerate(zip(one, other, strict=True)):
             x, y = np.asarray(a).astype(complex), np.asarray(b).astype(complex)
             both = np.isfinite(x) & np.isfinite(y)
             size = max(float(np.abs(x[both]).max(initial=0.0)), float(np.abs(y[both]).max(initial=0.0)))
             gap = np.abs(np.where(both, x, 0) - np.where(both, y, 0))
-            if gap.size and gap.max() > np.sqrt(u) * 4 * size:
+            if gap.size and gap.max() > np.sqrt(u) * 4 * size + off:
                 e = int(gap.argmax())
                 return k, part, float(x.flat[e].real), float(y.flat[e].real), float(gap.max() / (u * size))
     return None

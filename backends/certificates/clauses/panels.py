@@ -158,7 +158,7 @@ class Integral:
             tail = h * tails(d) + tails(F)
             tiny = np.finfo(np.float64).tiny / u
             bound = MARGIN * u * (np.abs(F) + np.abs(F[0]) + moved) + TAILS * tail + tiny
-            return defect, bound + 8 * self.slack + 8 * self.constants * moved
+            return defect, bound + 8 * self.slack * (1 + h) + 8 * self.constants * moved
 
     def _unresolved(self, node: Node, h: float, good: np.ndarray) -> tuple[float, int]:
         """How much of what a panel does is not resolved, and for which entry."""

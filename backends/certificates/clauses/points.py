@@ -140,7 +140,8 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
     # the size of what other directions gave counts too: along some of them a derivative vanishes but for rounding
     top = probe.top = max(probe.top, float(first.size.max(initial=0.0)))
     flat = first.spread <= KINK * (first.size + SLACK * top)
-    near = first.outside <= np.where(flat, 1.0, 0.02) * first.spread + SLACK * top
+    off = probe.off(vs, ws)
+    near = first.outside <= np.where(flat, 1.0, 0.02) * first.spread + SLACK * top + off
     if near.all() and flat.all():
         return finding("fine", first, 0)
     second = probe.hull(vs, ws, RADII[1], probe.offsets())
@@ -160,7 +161,7 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
     # what shrinks with the radius converges to the claim
     near |= second.outside < first.outside / 3
     kinks = (first.spread > KINK * first.size + SLACK * top) & (second.spread > 0.5 * first.spread)
-    slack = np.where(kinks, 0.02, 1.0) * second.spread + SLACK * max(top, float(second.size.max(initial=0.0)))
+    slack = np.where(kinks, 0.02, 1.0) * second.spread + SLACK * max(top, float(second.size.max(initial=0.0))) + off
     bad = (second.outside > slack) & ~near
     known = probe.derivative(vs, ws) if kinks.any() else None
     if known is not None:
@@ -172,6 +173,8 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
             else finding("fine", first, 0)
         )
     e = int(np.where(bad, np.nan_to_num(second.outside, posinf=np.inf), -1.0).argmax())
+    if not probe.settles(vs, ws):
+        return finding("singular", second, e)
     if not kinks[e]:
         return finding("wrong", second, e)
     if not np.isfinite(second.claimed[e]):
@@ -273,21 +276,37 @@ class _Probe:
         vs[at][place - (sizes[at - 1] if at else 0)] = 1.0
         return [v.reshape(w.shape) * s for v, w, s in zip(vs, wires, self.scales, strict=True)], ws
 
+    def off(self, vs: Arrays, ws: Arrays) -> float:
+        """What a functional may be off by, where the author says how accurate entries are."""
+        sizes = [1.0, *(float(np.abs(a).sum()) for a in (*vs, *ws))]
+        return 8 * self.subject.noise * max(sizes)
+
     def derivative(self, vs: Arrays, ws: Arrays) -> np.ndarray | None:
         """The slopes of the outputs along vs where values alone say that there is a derivative, else None."""
-        if self.tangent is not None:
+        if self.tangent is not None or self.subject.noise:
             return None
         if self._smooth is None:
             # Gateaux: from both sides the same, in directions at random
             self._smooth = all(self._slope(*self.direction(0)) is not None for _ in range(3))
         return self._slope(vs, ws) if self._smooth else None
 
+    def settles(self, vs: Arrays, ws: Arrays) -> bool:
+        """Whether values have a slope along vs, on one side at least; that of x log x at 0 grows, but slowly."""
+        if self.tangent is not None or self.subject.noise:
+            return True
+        sides = sided(self.subject, self.x, vs, ws, self.still)
+        known = [np.isfinite(slope) for slope, _ in sides]
+        size = max(self.top, *(float(np.abs(s[k]).max(initial=0.0)) for (s, _), k in zip(sides, known, strict=True)))
+        settled = [k & (error <= KINK * size) for (_, error), k in zip(sides, known, strict=True)]
+        return not ((known[0] | known[1]) & ~settled[0] & ~settled[1]).any()
+
     def _slope(self, vs: Arrays, ws: Arrays) -> np.ndarray | None:
-        left, right, error = sided(self.subject, self.x, vs, ws, self.still)
+        (left, a), (right, b) = sided(self.subject, self.x, vs, ws, self.still)
+        error = np.maximum(a, b)
         with np.errstate(invalid="ignore"):
             size = max(self.top, float(np.maximum(np.abs(left), np.abs(right)).max(initial=0.0)))
             same = (error <= RESOLVED * size) & (np.abs(left - right) <= EXISTS * size)
-        return (left + right) / 2 if same.all() else None
+            return (left + right) / 2 if same.all() else None
 
     def offsets(self) -> list[Arrays]:
         """The ways off the point, each taken in both directions: together, in a row, alternating, at random."""

@@ -55,12 +55,11 @@ def _limit(slopes: np.ndarray, base: float) -> tuple[np.ndarray, np.ndarray]:
 
 def sided(
     subject: Subject, x: Arrays, vs: Arrays, ws: Arrays, still: Still = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Slopes of the observed outputs along vs from the left and from the right, and the larger of their errors."""
+) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Slopes of the observed outputs along vs from the left and from the right, each with its error."""
 
     def values(times: np.ndarray) -> np.ndarray:
         xs = [a + times.reshape(-1, *[1] * np.ndim(a)) * v for a, v in zip(x, vs, strict=True)]
         return subject.values(xs, repeated(ws, len(times)) if subject.only_reverse else None, still)
 
-    (left, a), (right, b) = (extrapolated(values, 1.0, side) for side in (-1, 1))
-    return left, right, np.maximum(a, b)
+    return extrapolated(values, 1.0, -1), extrapolated(values, 1.0, 1)

@@ -106,7 +106,10 @@ class Node:
 
 
 class Subject:
-    """A map with its claims, run at panels of points; `evals` counts the derivatives that it evaluated."""
+    """A map with its claims, run at panels of points; `evals` counts the derivatives that it evaluated.
+
+    `noise` is the absolute accuracy, of values and of the entries of claims, that its author declares.
+    """
 
     def __init__(self, claims: Claims, still: Sequence[Any], *, compare: bool = True) -> None:
         """`still` are all inputs, of which those that move are replaced at every node.
@@ -115,6 +118,7 @@ class Subject:
         """
         self.claims, self.still, self.compare = claims, list(still), compare
         self.evals = 0
+        self.noise = 0.0
         self.moves = [i for i in claims.wrt if claims.dom.inside[i].size]
         self.flows = [i for i, w in enumerate(claims.cod.inside) if w.differentiable]
         self.per_node = (claims.forward is not None) + (claims.reverse is not None)
