@@ -204,7 +204,8 @@ def _blamed(
     witness = whole.witness
     if witness is None:
         at = {path for row in at_points(rows) for path in row.paths}
-        points = [list(asked.placed(p.x)) for p in whole.points if not p.clarke and not p.jump][:2]
+        outside = [p for p in whole.points if not p.clarke and not p.jump and whole.order == 1]
+        points = [list(asked.placed(p.x)) for p in outside[:2]]
         if not points:
             return rows, whole
 

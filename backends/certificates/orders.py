@@ -13,7 +13,7 @@ import numpy as np
 
 from ...categories.errors import DerivativeError
 from ...functors.derivatives.derivative import forward, reverse
-from .certificate import BoxCertificate
+from .certificate import VERDICTS, BoxCertificate
 from .clauses.subjects import double, widened
 from .targets import Facts, Target
 
@@ -41,15 +41,23 @@ def higher(
         if wrt is not None:
             wrt = (*wrt, *range(len(target.d.dom), len(d.dom)))
         asked = replace(facts, surrogate=None, tangent=None)
-        found = examine(Target(d, met, region, wrt=wrt), asked, made.path, made.paths, order + 1)
+        declared = [
+            [*widened(target.d.dom.inside, p), *(rng.normal(size=w.shape) for w in extra)] for p in target.declared
+        ]
+        lifted = Target(d, met, region, declared=declared, wrt=wrt)
+        region.declared = [[np.asarray(p[i]) for i in lifted.moves] for p in declared]
+        found = examine(lifted, asked, made.path, made.paths, order + 1)
         made = replace(made, evals=made.evals + found.evals)
-        if found.verdict in ("wrong", "undecided"):
+        if VERDICTS.index(found.verdict) < VERDICTS.index(made.verdict):
+            # a proof of the first order says nothing of the second
             made = replace(
                 made,
                 verdict=found.verdict,
+                method=found.method,
                 reason=found.reason,
                 witness=found.witness,
                 worst=found.worst,
+                points=found.points,
                 order=order + 1,
             )
         if not made.ok:

@@ -185,7 +185,7 @@ def _natural(again: _Again) -> tuple[float, float]:
     with precision([*dom.inside, *cod.inside]):
         given = [*_narrowed(dom.inside, witness.inputs), *_narrowed(wires, extra)]
         first = run(*given)
-        made = _otherwise(witness.clause, run, _called(subject.claims, mode), given, subject.moves)
+        made = _otherwise(witness.clause, run, _called(subject.claims, mode), given, subject.moves, len(dom))
     return again.nearest(_flat(made), _flat(first))
 
 
@@ -197,7 +197,9 @@ def _called(claims: Claims, mode: str) -> Callable[..., Sequence[Any]]:
     return claims.reverse if mode == "reverse" and claims.reverse is not None else claims.value
 
 
-def _otherwise(clause: str, run: Any, diagram: Any, given: list[Any], moves: Sequence[int]) -> Sequence[Any]:
+def _otherwise(
+    clause: str, run: Any, diagram: Any, given: list[Any], moves: Sequence[int], inputs: int
+) -> Sequence[Any]:
     """What a function gives when it is called in another way."""
     if clause.endswith("(under jit)"):
         return jax.jit(run)(*given)
@@ -206,9 +208,10 @@ def _otherwise(clause: str, run: Any, diagram: Any, given: list[Any], moves: Seq
     if clause.endswith("(called again)"):
         return run(*given)
     # beside other points, since a batch of one shows little
-    stacked = [np.stack([a, a + a, a * 0]) if i in moves else a for i, a in enumerate(given)]
-    made = jax.vmap(run, in_axes=[0 if i in moves else None for i in range(len(given))])(*stacked)
-    return [a[0] for a in made]
+    many = [i in moves or i >= inputs for i in range(len(given))]
+    stacked = [np.stack([a + a if i < inputs else a, a, a]) if many[i] else a for i, a in enumerate(given)]
+    made = jax.vmap(run, in_axes=[0 if batched else None for batched in many])(*stacked)
+    return [a[1] for a in made]
 
 
 def _flat(arrays: Sequence[Any]) -> np.ndarray:

@@ -230,7 +230,7 @@ def key_of(target: Any, facts: Any, order: int) -> Key:
         order,
         target.wrt,
         region.hull,
-        target.look,
+        getattr(target, "look", True),
     )
     platform = (*_versions().values(), jax.default_backend(), MEMORY.era())
     ranges = [None if r is None else (str(r[0]), str(r[1]), *r[2:]) for r in region.ranges]

@@ -24,6 +24,7 @@ from ....diagrams.types import Wire
 
 __all__ = ["Curve", "Region", "region_of"]
 
+FLOATS = 4e-8  # of the size, over which looks at a ten millionth of it still see sixteen doubles
 Arrays = list[np.ndarray]
 Range = tuple[Any, ...] | None
 
@@ -139,10 +140,12 @@ class Region:
         found = []
         for k, (r, x) in enumerate(zip(self.ranges, point, strict=True)):
             size = np.where(np.isfinite(x), np.abs(x), 0.0)
+            least = FLOATS * size  # a point moves by some floats at least, however small the domain beside it
             typical = _typical([x]) or _typical([m[k] for m in self.met]) or 1.0
             if r is not None and len(r) == 2:
                 width = float(np.max(np.asarray(r[1], float) - np.asarray(r[0], float)))
-                found.append(np.full(x.shape, min(max(float(size.max(initial=0.0)), typical), width) or typical))
+                step = min(max(float(size.max(initial=0.0)), typical), width) or typical
+                found.append(np.maximum(np.full(x.shape, step), least))
             else:
                 found.append(np.where(size > 0, np.maximum(size, typical * 1e-3), typical))
         return found

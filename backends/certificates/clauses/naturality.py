@@ -79,11 +79,18 @@ def natural(
     still = [i for i in range(len(dom)) if i not in moves and dom[i].kind != "Key"]
     same = all((np.asarray(p[i]) == np.asarray(points[0][i])).all() for p in points[1:] for i in still)
 
+    def row(moved: Any, v: Any, w: Any) -> list[Any]:
+        x = list(points[0])
+        for i, a in zip(moves, moved, strict=True):
+            x[i] = a
+        return _everything(theirs, modes, v, w, flows)(*x)
+
     def stacked() -> list[list[Any]]:
-        given = [jnp.stack([p[i] for p in points]) if i in moves else points[0][i] for i in range(len(dom))]
-        many = jax.vmap(run, in_axes=[0 if i in moves else None for i in range(len(dom))])
-        made = (many if small else jax.jit(many))(*given)
-        return [[v[k] for v in made] for k in range(len(points))]
+        n = len(points)
+        many = jax.vmap(row if small else jax.jit(row))
+        given = [jnp.stack([p[i] for p in points]) for i in moves]
+        made = many(given, *([jnp.stack([a] * n) for a in arrays] for arrays in (vs, ws)))
+        return [[v[k] for v in made] for k in range(n)]
 
     ways: dict[str, Callable[[], Any]] = {}
     if small:
