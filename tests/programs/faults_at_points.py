@@ -62,6 +62,17 @@ def certain():
     return {"build": lambda: (by_odds, (f64(0.3),)), "mended": lambda: (right, (f64(0.3),))}
 
 
+def equal_singular_values():
+    """The sum of the squares of a matrix, put together from its factors."""
+
+    def wrong(a):
+        left, s, right = jnp.linalg.svd(a)
+        return jnp.sum(((left * s) @ right) ** 2)
+
+    x = (np.diag([1.0, 1.0, 2.0]),)
+    return {"build": lambda: (wrong, x), "mended": lambda: (lambda a: jnp.sum(a**2), x)}
+
+
 # -- second derivatives ------------------------------------------------------------------------------
 
 

@@ -134,6 +134,12 @@ REPORTS: tuple[Report, ...] = (
         facts={"domain": [REAL]},
     ),
     Report(
+        "equal singular values",
+        f"{JAX}#8732",
+        "nan where singular values meet",
+        **faults_at_points.equal_singular_values(),
+    ),
+    Report(
         "kept by hand",
         f"{TORCH}#76185",
         "second order: a value kept as a constant",

@@ -10,6 +10,8 @@ from . import works_of_learning as learning
 from . import works_of_science as science
 from .records import Work
 
+COMPLEX = {"certificate": "a complex scalar constant in single precision ends the check with numpy's ValueError"}
+
 WORKS: tuple[Work, ...] = (
     Work("kalman", "probml/dynamax, dynamax/linear_gaussian_ssm/inference.py", "Kalman filter", science.kalman),
     Work(
@@ -36,7 +38,7 @@ WORKS: tuple[Work, ...] = (
     Work(
         "experts", "google/flaxformer, flaxformer/architectures/moe/routing.py", "mixture of experts", learning.experts
     ),
-    Work("state space", "srush/annotated-s4, s4/s4d.py", "state space layer", learning.state_space),
+    Work("state space", "srush/annotated-s4, s4/s4d.py", "state space layer", learning.state_space, COMPLEX),
     Work("contrast", "google-deepmind/optax, optax/losses/_self_supervised.py", "contrastive loss", learning.contrast),
     Work("denoising", "TomMakkink/diffusion-jax, diffusion/ddpm/ddpm.py", "diffusion model", learning.denoising),
     Work("burgers", "opifex, examples/pinns/burgers (documentation)", "equation in a loss", science.burgers),
@@ -49,12 +51,7 @@ WORKS: tuple[Work, ...] = (
     Work("molecules", "jax-md/jax-md, jax_md/energy.py", "molecular dynamics", science.molecules),
     Work("turbulence", "google/jax-cfd, jax_cfd/spectral/equations.py", "spectral fluid solver", science.turbulence),
     Work("rays", "google-research/self-organising-systems, notebooks/jax_raycast.ipynb", "ray marcher", science.rays),
-    Work(
-        "radiance", "google-research/google-research, jaxnerf/nerf/model_utils.py", "volume rendering", science.radiance
-    ),
-    Work("circuit", "tencent-quantum-lab/tensorcircuit", "quantum circuit", science.circuit),
+    Work("circuit", "tencent-quantum-lab/tensorcircuit", "quantum circuit", science.circuit, COMPLEX),
     Work("poses", "brentyi/jaxlie, jaxlie/_so3.py", "rotations of a pose graph", science.poses),
-    Work("regulator", "google/trajax, trajax/tvlqr.py", "linear quadratic control", science.regulator),
     Work("returns", "google-deepmind/rlax, rlax/_src/vtrace.py", "actor and critic", science.returns),
-    Work("adam", "jax-ml/jax, jax/example_libraries/optimizers.py", "optimizer from scratch", science.adam),
 )

@@ -231,23 +231,6 @@ def rays() -> Built:
     return picture, ({"centers": centers, "radii": jnp.asarray([0.6, 0.5]), "light": jnp.asarray([1.0, 2.0, -1.5])},)
 
 
-def radiance() -> Built:
-    """The colour of rays through a cloud that a network describes, by how much light is left at each sample."""
-
-    def run(p, origins, directions):
-        ts = jnp.linspace(0.5, 2.0, 6)
-        points = origins[:, None] + ts[:, None] * directions[:, None]
-        waves = points[..., None] * 2.0 ** jnp.arange(2)
-        coded = jnp.concatenate([jnp.sin(waves), jnp.cos(waves)], -1).reshape(*points.shape[:2], -1)
-        out = dense(p["out"], nn.relu(dense(p["in"], coded)))
-        alpha = 1 - jnp.exp(-nn.softplus(out[..., 3]) * (ts[1] - ts[0]))
-        left = jnp.cumprod(jnp.concatenate([jnp.ones((len(alpha), 1)), 1 - alpha[:, :-1] + 1e-10], 1), 1)
-        weight = alpha * left
-        return jnp.sum(weight[..., None] * nn.sigmoid(out[..., :3]), 1), jnp.sum(weight * ts, 1)
-
-    return run, ({"in": layer(12, 8), "out": layer(8, 4, 2)}, normal(3, 3, seed=4), normal(3, 3, seed=5))
-
-
 def circuit() -> Built:
     """The energy of a chain of spins after layers of rotations and of controlled signs."""
 
@@ -301,26 +284,6 @@ def poses() -> Built:
     return cost, (0.5 * normal(4, 3), normal(4, 3, seed=1), 0.5 * normal(3, 3, seed=2), normal(3, 3, seed=3))
 
 
-def regulator() -> Built:
-    """The cost to go of a linear system by Riccati's recursion backwards, and a run with its gains."""
-
-    def run(a, b, q, r, x):
-        def back(p, _):
-            gain = jnp.linalg.solve(r + b.T @ p @ b, b.T @ p @ a)
-            p = q + a.T @ p @ (a - b @ gain)
-            return 0.5 * (p + p.T), gain
-
-        p, gains = lax.scan(back, q, None, length=5, reverse=True)
-
-        def forth(x, gain):
-            u = -gain @ x
-            return a @ x + b @ u, jnp.sum(u * u)
-
-        return x @ p @ x, lax.scan(forth, x, gains)[1]
-
-    return run, (jnp.eye(3) + normal(3, 3, scale=0.2), normal(3, 2, seed=1), jnp.eye(3), jnp.eye(2), normal(3, seed=2))
-
-
 def returns() -> Built:
     """The losses of an actor and a critic whose returns are corrected for an older policy."""
 
@@ -341,22 +304,3 @@ def returns() -> Built:
 
     actions = jnp.asarray([0, 2, 1, 1, 2], "int32")
     return losses, (normal(5, 3), normal(5, 3, seed=1), normal(6, seed=2), actions, normal(5, seed=3), jnp.full(5, 0.9))
-
-
-def adam() -> Built:
-    """The loss along steps of Adam with a schedule, in a loop, as a map of its start and its rates."""
-
-    def loss(w, x, y):
-        return jnp.mean(jnp.log1p(jnp.exp(-y * (x @ w))))
-
-    def run(w, rate, x, y):
-        def step(s, i):
-            w, m, v = s
-            value, g = jax.value_and_grad(loss)(w, x, y)
-            m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g * g
-            up, root = m / (1 - 0.9 ** (i + 1.0)), jnp.sqrt(v / (1 - 0.99 ** (i + 1.0)))
-            return (w - rate * 0.5 * (1 + jnp.cos(jnp.pi * i / 5)) * up / (root + 1e-8), m, v), value
-
-        return lax.scan(step, (w, jnp.zeros_like(w), jnp.zeros_like(w)), jnp.arange(5))[1]
-
-    return run, (normal(3), jnp.float32(0.1), normal(6, 3, seed=1), jnp.sign(normal(6, seed=2)))
