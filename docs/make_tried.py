@@ -65,7 +65,8 @@ def work_row(work):
             failed.append(f"{step}: {type(failure).__name__}")
     found = verdict((trial.f, trial.examples), {"effort": "quick"})
     agrees = "in all" if not failed else "not in " + ", ".join(failed)
-    return work.name, work.kind, work.source, agrees, getattr(found, "verdict", found)
+    said = getattr(found, "verdict", found)
+    return work.name, work.kind, work.source, agrees, f"{said}: it stops gradients" if work.stopped else said
 
 
 def _where(source):

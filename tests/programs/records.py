@@ -43,13 +43,18 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """A program with its arguments, trees of arrays; `failing` says of the steps that fail today, by name, why."""
+    """A program with its arguments, trees of arrays; `failing` says of the steps that fail today, by name, why.
+
+    A program that is `stopped` claims, on purpose, another derivative than that of its values, by `stop_gradient`: then
+    wrong is no false alarm.
+    """
 
     name: str
     source: str
     kind: str
     build: Callable[[], Built]
     failing: Mapping[str, str] = field(default_factory=dict)
+    stopped: bool = False
 
 
 def checked(built: Built, check: Callable[..., Any], **facts: Any) -> Any:

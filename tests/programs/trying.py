@@ -26,6 +26,7 @@ class Trial:
 
     def __init__(self, work: Work) -> None:
         self.f, self.examples = work.build()
+        self.stopped = work.stopped
         self.leaves, self.tree = jax.tree.flatten(self.examples)
         self.places = [i for i, a in enumerate(self.leaves) if jnp.issubdtype(a.dtype, jnp.inexact)]
         self.moving = [self.leaves[i] for i in self.places]
@@ -92,9 +93,9 @@ class Trial:
         agree(run(source(self.diagram).function(), *self.leaves), self.expected)
 
     def certificate(self) -> None:
-        """No alarm is raised."""
+        """No alarm is raised, unless the program stops gradients."""
         found = check(self.f, *self.examples, effort="quick")
-        assert found.ok, str(found)
+        assert found.ok or self.stopped, str(found)
 
 
 def run(f: Any, *arguments: Any) -> list[Any]:

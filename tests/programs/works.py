@@ -24,7 +24,7 @@ WORKS: tuple[Work, ...] = (
     Work("hamiltonian", "blackjax-devs/blackjax, blackjax/mcmc/hmc.py", "Hamiltonian Monte Carlo", science.hamiltonian),
     Work("transport", "ott-jax/ott, src/ott/solvers/linear/sinkhorn.py", "optimal transport", science.transport),
     Work("autoencoder", "jax-ml/jax, examples/mnist_vae.py", "variational autoencoder", learning.autoencoder),
-    Work("adversaries", "ahmedalesh/DCGAN-Jax, main.py", "adversarial networks", learning.adversaries),
+    Work("adversaries", "ahmedalesh/DCGAN-Jax, main.py", "adversarial networks", learning.adversaries, stopped=True),
     Work("meta-learning", "EdanToledo/JAX-MAML, maml.py", "learning through gradient steps", learning.meta_learning),
     Work("flow", "ChrisWaites/jax-flows", "normalizing flow", learning.flow),
     Work("long short memory", "google/flax, flax/nnx/nn/recurrent.py", "recurrent network", learning.long_short_memory),
@@ -53,5 +53,5 @@ WORKS: tuple[Work, ...] = (
     Work("rays", "google-research/self-organising-systems, notebooks/jax_raycast.ipynb", "ray marcher", science.rays),
     Work("circuit", "tencent-quantum-lab/tensorcircuit", "quantum circuit", science.circuit, COMPLEX),
     Work("poses", "brentyi/jaxlie, jaxlie/_so3.py", "rotations of a pose graph", science.poses),
-    Work("returns", "google-deepmind/rlax, rlax/_src/vtrace.py", "actor and critic", science.returns),
+    Work("returns", "google-deepmind/rlax, rlax/_src/vtrace.py", "actor and critic", science.returns, stopped=True),
 )
