@@ -51,7 +51,7 @@ def report_row(report):
     faulty, mended = (verdict(make(), report.facts) for make in (report.build, report.mended))
     said, again = (getattr(found, "verdict", found) for found in (faulty, mended))
     met = not isinstance(faulty, str) and report.meets(faulty)
-    said = said if met else f"{said}, where wrong is right"
+    said = said if met else f"{said}, where {report.expected} is right"
     again = f"{again}, where nothing is wrong" if again == "wrong" else again
     return report.name, _where(report.source), report.kind, said, again
 

@@ -17,9 +17,10 @@ Built = tuple[Callable[..., Any], tuple[Any, ...]]
 class Report:
     """A derivative that was reported wrong, `build`, and beside it the same function mended, `mended`.
 
-    `expected` of the first is "wrong", or "reported" where no rule is at fault and yet the whole has another derivative
-    at a point: then the verdict is wrong, or intensional with that point. The second is never wrong. `facts` are what
-    is declared of both. Where a verdict is not yet what it should be, `missed` or `alarmed` say why.
+    `expected` of the first is "wrong"; or "imprecise", where all that is lost are digits; or "reported", where no rule
+    is at fault and yet the whole has another derivative at a point: then the verdict is wrong, or intensional with that
+    point. The second is never wrong. `facts` are what is declared of both. Where a verdict is not yet what it should
+    be, `missed` or `alarmed` say why.
     """
 
     name: str
@@ -34,7 +35,7 @@ class Report:
 
     def meets(self, certificate: Any) -> bool:
         """Whether the certificate of the faulty function says what is expected."""
-        if certificate.verdict == "wrong":
+        if certificate.verdict in ("wrong", self.expected):
             return True
         rows = (*certificate.rows, certificate.whole)
         told = any(not p.clarke for row in rows if row is not None for p in row.points)
