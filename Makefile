@@ -8,7 +8,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(HOME)/.cache/paralens/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: demo test test-long test-fast bench pictures lint types wheel clean
+.PHONY: demo test test-long test-fast bench pictures tried lint types wheel clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m paralens demo
@@ -28,6 +28,9 @@ bench: $(VENV)/.test
 pictures: $(VENV)/.demo
 	$(BIN)/python docs/make_pictures.py
 	$(BIN)/python docs/outputs.py
+
+tried: $(VENV)/.test
+	$(BIN)/python docs/make_tried.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
