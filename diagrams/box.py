@@ -116,7 +116,7 @@ class Box(FreeBox, Diagram):
 
     __hash__ = Diagram.__hash__
     __getitem__ = Diagram.__getitem__
-    dagger = Diagram.dagger
+    dagger, to_tree = Diagram.dagger, Diagram.to_tree
     __lt__ = FreeBox.__lt__
 
     def __repr__(self) -> str:

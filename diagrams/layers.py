@@ -64,6 +64,8 @@ class Copy(FreeCopy, Structure):
     def __reduce__(self) -> tuple[Any, ...]:
         return Copy, (self.dom, self.n_out)
 
+    dagger = Diagram.dagger
+
 
 class Discard(Copy, FreeDiscard):
     """The discard of a single wire, as a box of DisCoPy's layers."""

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..categories.errors import CompositionError, ParalensError
+from ..categories.errors import CompositionError
 from . import mismatch
-from .discopy_seam import FreeDiagram, FreeTy, Layer
+from .discopy_seam import FreeDiagram, FreeTy, Layer, Layered, adopted, adopted_layer
 from .graph import Graph, flatten, normal_form
 from .types import Ty
 
@@ -35,7 +35,7 @@ __all__ = ["Diagram", "as_ty", "initialize", "not_a_diagram", "require"]
 Form = tuple[Any, Any, Any]
 
 
-class Diagram(FreeDiagram):
+class Diagram(Layered):
     """A diagram; build one by composing boxes, with `@diagram`, or with `from_jax`.
 
     `form` says how it was made: ("box",), ("wires", outputs), ("then", f, g), ("tensor", f, g),
@@ -56,7 +56,7 @@ class Diagram(FreeDiagram):
 
     def __init__(self, inside: Sequence[Layer], dom: Ty, cod: Ty, _scan: bool = True) -> None:
         """The diagram of DisCoPy's layers (what DisCoPy itself calls; compose with `>>` and `@` instead)."""
-        initialize(self, ("layers", tuple(inside), None), dom, cod)
+        initialize(self, ("layers", tuple(map(adopted_layer, inside)), None), as_ty(dom), as_ty(cod))
         if _scan:
             flowing = self.dom
             for layer in self.form[1]:
@@ -237,7 +237,7 @@ class Diagram(FreeDiagram):
 
     @property
     def boxes(self) -> list[Box]:
-        """The boxes in topological order, structure left out."""
+        """The boxes in topological order, structure left out; `encode` lists those of DisCoPy's layers."""
         return [self.graph.table[i] for i in self.graph.ops.tolist()]
 
     @property
@@ -254,14 +254,6 @@ class Diagram(FreeDiagram):
 
     def __hash__(self) -> int:
         return hash(self.normal)
-
-    def dagger(self) -> Any:
-        raise ParalensError("a diagram of arrays has no dagger: arrays flow one way")
-
-    def normal_form(self, **options: Any) -> Diagram:
-        """DisCoPy's normal form, by interchanging layers; `normal` is the one that decides equality."""
-        plain = FreeDiagram(self.inside, self.dom, self.cod, _scan=False).normal_form(**options)
-        return Diagram(plain.inside, self.dom, self.cod, _scan=False)
 
     def __repr__(self) -> str:
         n = len(self.graph)
@@ -308,6 +300,8 @@ def as_ty(x: Any) -> Ty:
 def _diagram(x: Any) -> Diagram:
     if isinstance(x, Diagram):
         return x
+    if isinstance(x, FreeDiagram):
+        return adopted(x)
     raise CompositionError(not_a_diagram(x))
 
 

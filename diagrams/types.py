@@ -25,8 +25,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from ..categories.errors import CompositionError
-from .discopy_seam import FreeTy, Ob
+from ..categories.errors import CompositionError, ParalensError
+from .discopy_seam import FreeTy, Ob, unwritable
 
 __all__ = ["B", "C", "Key", "R", "Ty", "Wire", "Z", "stacked", "wire"]
 
@@ -95,6 +95,9 @@ class Wire(Ob):
 
     def __repr__(self) -> str:
         return self.name
+
+    def to_tree(self) -> Any:
+        raise ParalensError(unwritable("a wire"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return wire, (self.shape, self.dtype)
@@ -205,6 +208,9 @@ class Ty(FreeTy):
     def __getitem__(self, key: slice) -> Ty: ...
     def __getitem__(self, key: int | slice) -> Ty:
         return Ty.of(self.inside[key] if isinstance(key, slice) else (self.inside[key],))
+
+    def to_tree(self) -> Any:
+        raise ParalensError(unwritable("a type"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Ty, self.inside
