@@ -6,7 +6,8 @@ This page is the table of contents; each name says in its docstring what it is, 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .backends import Compiled, Source, compile, export, source, to_jax
+from .backends import Compiled, Source, export, source, to_jax
+from .backends import compile as compile
 from .categories import (
     CompositionError,
     DerivativeError,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# Without `compile`, which is imported by name: a star must not put it in the place of Python's own.
 __all__ = [
     "B",
     "Box",
@@ -110,7 +112,6 @@ __all__ = [
     "batch",
     "check",
     "circuits",
-    "compile",
     "cost",
     "coverage",
     "diagram",

@@ -231,7 +231,8 @@ class Compiled:
 def export(d: Diagram | Para, *, platforms: Sequence[str] | None = None) -> Any:
     """The diagram as a `jax.export.Exported`: StableHLO that other processes and runtimes load.
 
-    `.serialize()` gives bytes, `.mlir_module()` the text; `jax.export.deserialize(b).call(*args)` runs it.
+    `.mlir_module()` is the text. `.serialize()` gives bytes, and `jax.export.deserialize(b).call(*args)` runs them; for
+    both JAX needs flatbuffers, which `pip install "paralens[export]"` brings along.
     """
     from jax import export as jax_export
 

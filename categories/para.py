@@ -221,13 +221,17 @@ class Para:
     def freeze(self, values: Mapping[str, Any]) -> Para:
         """The 1-cell with these parameters fixed to arrays: the 2-cell is a point.
 
-        `values` is nested or by path, and may hold a group. Raises `ParameterError` for a wrong shape.
+        `values` is nested or by path, and may hold a group. Raises `ParameterError` for a wrong shape, `PathError`
+        for a name that no parameter has.
         """
         names = self.paths
         index = {p: i for i, p in enumerate(names)}
         fixed: dict[int, Any] = {}
-        for parts, value in leaves(values):
+        for parts, value in leaves(values, empty=True):
             path = "/".join(parts)
+            if isinstance(value, Mapping):
+                self.places(path)  # an empty group fixes nothing, but has to be one
+                continue
             i = index[path] if path in index else self._group(path, names, only=True)[0]
             fixed[i] = self.entries[i][1].array(value, path)
         base = type(self.arrow)

@@ -177,11 +177,13 @@ class Param:
         return repr(self.ty)
 
 
-def leaves(tree: Mapping[str, Any], above: Path = ()) -> list[tuple[Path, Any]]:
+def leaves(tree: Mapping[str, Any], above: Path = (), empty: bool = False) -> list[tuple[Path, Any]]:
+    """The values of a nested dict by path; with `empty`, the dicts that hold nothing too."""
     found: list[tuple[Path, Any]] = []
     for key, value in tree.items():
         path = (*above, *str(key).split("/"))
-        found += leaves(value, path) if isinstance(value, Mapping) else [(path, value)]
+        inner = isinstance(value, Mapping) and (value or not empty)
+        found += leaves(value, path, empty) if inner else [(path, value)]
     return found
 
 

@@ -1,6 +1,7 @@
 """The house: arrows between rooms go one way, seams are single files, the package lists what there is."""
 
 import ast
+import builtins
 import subprocess
 import sys
 import tomllib
@@ -89,6 +90,12 @@ def test_importing_the_facade_loads_nothing_heavy_that_it_does_not_need(tmp_path
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_star_import_shadows_no_builtin():
+    import paralens
+
+    assert not set(paralens.__all__) & set(vars(builtins)) and callable(paralens.compile)
 
 
 def test_every_public_name_exists_and_has_a_docstring():

@@ -76,7 +76,7 @@ def by_array(
 ) -> Optimizer:
     """The optimizer that applies a rule to each array; raises `CompositionError` for numbers that are none."""
     fixed = tuple((k, number(name, k, v)) for k, v in (numbers or {}).items())
-    held = None if rate is None else scheduled(rate) or number(name, "rate", rate)
+    held = None if rate is None else scheduled(rate) or number(name, "rate", rate, least=-math.inf)
     rule = Rule(step, tuple(state), fixed, held, counts, ahead)
     shown = [] if held is None else [held.name if isinstance(held, Box) else repr(held)]
     shown += [f"{k}={v!r}" for k, v in fixed] if takes_step else [repr(v) for _, v in fixed]
@@ -84,12 +84,13 @@ def by_array(
     return Optimizer(name, takes_step and held is not None, _cell, options, takes_step, f"{name}({', '.join(shown)})")
 
 
-def number(name: str, what: str, value: Any) -> float:
-    """The value as a float; raises `CompositionError` unless it is a finite number, not below zero."""
+def number(name: str, what: str, value: Any, least: float = 0.0) -> float:
+    """The value as a float; raises `CompositionError` unless it is a finite number, not below `least`."""
     if isinstance(value, (jax.Array, np.ndarray)) and value.shape == ():
         value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
-        raise CompositionError(f"{name}: {what} is {value!r}, expected a finite number that is not negative")
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < least:
+        kind = "a finite number" if least < 0 else "a finite number that is not negative"
+        raise CompositionError(f"{name}: {what} is {value!r}, expected {kind}")
     return float(value)
 
 

@@ -123,15 +123,19 @@ def warmup_cosine(
     end_value: float = 0.0,
     exponent: float = 1.0,
 ) -> Diagram:
-    """A straight line up to `peak_value` in `warmup_steps`, then half a wave of cosine until step `decay_steps`."""
+    """A straight line up to `peak_value` in `warmup_steps`, then half a wave of cosine until step `decay_steps`.
+
+    With no `warmup_steps` it begins at the peak.
+    """
     values = {"init_value": init_value, "peak_value": peak_value, "end_value": end_value, "exponent": exponent}
     init_value, peak_value, end_value, exponent = _finite("warmup_cosine", **values)
-    rising = _steps("warmup_cosine", "warmup_steps", warmup_steps)
+    rising = _steps("warmup_cosine", "warmup_steps", warmup_steps, least=0)
     falling = _steps("warmup_cosine", "decay_steps", decay_steps, least=rising + 1) - rising
     alpha = 0.0 if peak_value == 0.0 else end_value / peak_value
     up = partial(_linear, init_value=init_value, end_value=peak_value, steps=rising, begin=0)
     down = partial(_cosine, init_value=peak_value, steps=falling, alpha=alpha, exponent=exponent)
-    return from_jax(lambda n: jnp.where(n < rising, up(n), down(n - rising)), Z()).boxed("warmup_cosine")
+    whole = (lambda n: jnp.where(n < rising, up(n), down(n - rising))) if rising else down
+    return from_jax(whole, Z()).boxed("warmup_cosine")
 
 
 def piecewise(init_value: float, boundaries_and_scales: Mapping[int, float]) -> Diagram:

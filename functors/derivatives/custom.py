@@ -8,7 +8,7 @@ D[f](a, v) = R[R[f](a, -)](0, v) (R. Cockett et al., "Reverse derivative categor
 
 from __future__ import annotations
 
-from ...categories.errors import DerivativeError
+from ...categories.errors import DerivativeError, ParalensError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
@@ -36,6 +36,18 @@ def _refuse_still(box: Box, mask: Mask) -> None:
         )
 
 
+def _given(box: Box, key: str) -> Diagram:
+    """A rule of the user's, which is traced here; what it raises for these types is told as a missing derivative."""
+    try:
+        return box.params[key].diagram
+    except ParalensError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        what = f"the derivative rule of {box.name} : {box.dom} -> {box.cod} fails with {type(error).__name__}: {reason}"
+        raise DerivativeError(what) from error
+
+
 def jvp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """The user's rule, with zeros for what does not move."""
     gives = tuple(i for i, w in enumerate(box.cod.inside) if w.differentiable)
@@ -49,7 +61,7 @@ def _user_rule(box: Box, moving: Mask, base: Base) -> Diagram:
     fresh = iter(range(box.n_in, len(build.dom)))
     at = {i: next(fresh) for i, on in enumerate(moving) if on}
     dxs = base.filled(build, at, moved(box), box.dom.inside)
-    user = box.params["jvp"].diagram
+    user = _given(box, "jvp")
     made = inline(build, user, [*range(box.n_in), *dxs])
     return Diagram.of_graph(build.finish(made, user.cod))
 
@@ -85,7 +97,7 @@ def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
 def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     """The user's two maps."""
     _refuse_still(box, wants)
-    fwd, bwd = box.params["fwd"].diagram, box.params["bwd"].diagram
+    fwd, bwd = _given(box, "fwd"), _given(box, "bwd")
     n_kept = len(fwd.cod) - box.n_out
     dom = fwd.cod[box.n_out :] @ Ty.of(chosen(box.cod.inside, asked))
     build = Builder(dom)

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax
 
-from ...categories.errors import DerivativeError
+from ...categories.errors import DerivativeError, ParalensError
 from ...diagrams.box import Box
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import FLOAT0, aval, spread
@@ -79,6 +79,8 @@ def _traced(box: Box, run: Callable[..., Any], wires: Sequence[Wire]) -> Diagram
     try:
         with precision(wires):
             return read(jax.make_jaxpr(run)(*[aval(w) for w in wires]))
-    except (NotImplementedError, TypeError, ValueError, AssertionError) as error:
+    except ParalensError:
+        raise
+    except Exception as error:
         reason = str(error).strip().split("\n")[0]
         raise DerivativeError(f"{box.name} : {box.dom} -> {box.cod} has no derivative in JAX: {reason}") from error

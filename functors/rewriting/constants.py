@@ -13,10 +13,11 @@ import numpy as np
 from jax import lax
 
 from ...diagrams.box import Box
+from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import constant
 from ...diagrams.tracing.emit import apply_box
 from ...diagrams.tracing.jaxpr import from_jax
-from ...diagrams.types import B, R, Ty, wire
+from ...diagrams.types import R, Ty, wire
 from ..derivatives.optic import precision
 from ..generators import FACTS
 from ..generators.facts import Linear
@@ -102,13 +103,11 @@ def is_zero(terms: Terms, w: int) -> bool:
     return number is not None and bool(number == 0)
 
 
-@rewrites("", example=lambda: from_jax(lambda c, x: jnp.where(c, x, 0.0), B(3), R(3)))
-def a_private_box(terms: Terms, term: Term) -> Sequence[int] | None:
-    """a box whose name starts with "_", or that holds nothing but wires = what is inside"""
+@rewrites("", example=lambda: Diagram.id(R(3)).boxed("same") >> from_jax(jnp.sin, R(3)))
+def a_box_of_wires(terms: Terms, term: Term) -> Sequence[int] | None:
+    """a box that holds nothing but wires = what is inside"""
     inside = term.box.definition
-    if inside is None or not (term.box.name.startswith("_") or not len(inside.graph)):
-        return None
-    return terms.put(inside, term.inputs)
+    return terms.put(inside, term.inputs) if inside is not None and not len(inside.graph) else None
 
 
-CONSTANTS = (a_private_box, constants, numbers, moving_numbers, zeros)
+CONSTANTS = (a_box_of_wires, constants, numbers, moving_numbers, zeros)

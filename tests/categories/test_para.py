@@ -62,6 +62,7 @@ def test_freezing_takes_nested_values_and_arrays_of_any_float():
     np.testing.assert_allclose(to_jax(frozen)(params, X), expected, rtol=1e-6)
     with pytest.raises(ParameterError, match=r"dense/w has shape \(2, 2\), expected \(3, 3\)"):
         TWO.freeze({"dense": {"w": np.eye(2)}})
+    assert TWO.freeze({"dense": {}}).paths == TWO.freeze({}).paths == TWO.paths
 
 
 def test_one_weight_of_many_is_reparameterized_by_path():
@@ -128,6 +129,8 @@ def test_a_long_chain_of_layers_is_linear_in_names():
         (lambda: TWO.tie("dense/w", "dense/b"), ParameterError, "only equal types can be tied"),
         (lambda: TWO.tie("dense/w", "nope"), PathError, "no parameter 'nope'; there are dense/w"),
         (lambda: TWO.freeze({"dense": jnp.ones(3)}), PathError, "'dense' is a group of 2"),
+        (lambda: TWO.freeze({"dens": {}}), PathError, "no parameter 'dens'; there are dense/w"),
+        (lambda: TWO.freeze({"dense": {"u": {}}}), PathError, "no parameter 'dense/u'"),
         (lambda: TWO.named("a/b"), CompositionError, "holds a '/'"),
         (lambda: nn.dense(3, 4) >> nn.dense(5, 2), CompositionError, "dense gives R(4) but dense takes R(5) (wire 0)"),
         (

@@ -63,7 +63,7 @@ def test_what_is_not_connected_has_no_normal_form_and_says_how_far_it_came():
 def test_interchanging_layers_of_several_boxes_is_refused():
     folded = (F @ F >> F @ F).foliation()
     assert len(folded.inside) == 2 and folded.to_staircases().interchange(0, 1) == folded
-    with pytest.raises(ParalensError, match="write d.to_staircases"):
+    with pytest.raises(ParalensError, match="layer holds several boxes"):
         folded.interchange(0, 1)
 
 

@@ -191,6 +191,10 @@ def test_different_optimizers_on_different_parameters_equal_those_of_optax():
     np.testing.assert_array_equal(found[1], np.zeros((STEPS, 4)))
 
 
+def test_a_negative_rate_climbs_as_in_optax():
+    close(ours(o.sgd(-0.01), 5), theirs(optax.sgd(-0.01), 5))
+
+
 def test_ascent_is_descent_of_the_other_sign():
     close(ours(o.ascending(o.adam(0.02)), sign=1.0), ours(o.adam(0.02)))
     assert o.ascending(o.sgd(0.1)).scaled and not o.ascending(o.gradient()).scaled
@@ -386,6 +390,10 @@ SCHEDULES = {
         schedules.warmup_cosine(0.1, 0.3, 4, 20, end_value=0.05, exponent=1.5),
         optax.warmup_cosine_decay_schedule(0.1, 0.3, 4, 20, end_value=0.05, exponent=1.5),
     ),
+    "no warmup": (
+        schedules.warmup_cosine(0.1, 0.3, 0, 20, end_value=0.05),
+        optax.warmup_cosine_decay_schedule(0.1, 0.3, 0, 20, end_value=0.05),
+    ),
     "piecewise": (
         schedules.piecewise(0.3, {20: 0.1, 10: 0.5}),
         optax.piecewise_constant_schedule(0.3, {20: 0.1, 10: 0.5}),
@@ -429,7 +437,8 @@ def test_a_schedule_is_a_box_that_opens():
         (lambda: o.by_path({"a": o.clip(1.0)}), "expected an optimizer that takes a step"),
         (lambda: o.from_optax(0.1), "from_optax takes"),
         (lambda: o.from_optax(optax.contrib.reduce_on_plateau()).cell(ENTRIES), "refuses"),
-        (lambda: o.sgd(-0.1), "sgd: rate is -0.1"),
+        (lambda: o.sgd(-float("inf")), "sgd: rate is -inf, expected a finite number$"),
+        (lambda: o.adam(0.1, eps=-1e-8), "adam: eps is -1e-08, expected a finite number that is not negative"),
         (lambda: o.adam("fast"), "adam: rate is 'fast'"),
         (lambda: o.adam(0.1, b1=float("nan")), "b1 is nan"),
         (lambda: o.sgd(Diagram.id(R())), r"a schedule is Z\(\) -> R\(\)"),

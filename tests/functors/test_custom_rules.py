@@ -213,3 +213,34 @@ def test_a_custom_vjp_whose_way_back_is_not_linear_has_no_forward_derivative():
     assert float(to_jax(reverse(d))(2.0, 3.0)) == 7.0
     with pytest.raises(DerivativeError, match="not linear"):
         forward(d)
+
+
+@pytest.mark.parametrize(
+    "f, like, told",
+    [
+        (lambda a, b: jax.scipy.special.xlogy(a, b), (jnp.ones(2, int), jnp.ones(2)), "Called multiply with a float0"),
+        (lambda a, b: jax.scipy.special.xlog1py(b, a), (jnp.ones(2, int), jnp.ones(2)), "log1p does not accept dtype"),
+        (lambda a: jnp.linalg.det(a), (jnp.ones((0, 0)),), "index is out of bounds"),
+    ],
+)
+def test_what_a_rule_raises_is_a_missing_derivative_with_its_path(f, like, told):
+    moving = [k for k, a in enumerate(like) if a.dtype == jnp.float32]
+    text = f"^at inner/.*the derivative rule of .* fails with .*{told}"
+    with jax.numpy_dtype_promotion("standard"):
+        with pytest.raises((TypeError, IndexError), match=told):
+            jax.grad(lambda *xs: f(*xs).sum(), moving)(*like)
+        d = from_jax(f, *like).boxed("inner") >> from_jax(jnp.sum, from_jax(f, *like).cod)
+        for derivative in (reverse, forward):
+            with pytest.raises(DerivativeError, match=text) as error:
+                derivative(d)
+            assert error.value.path[0] == "inner"
+
+
+def test_an_error_in_a_users_rule_is_told_with_the_name_of_the_function():
+    @jax.custom_vjp
+    def half(x):
+        return x * 0.5
+
+    half.defvjp(lambda x: (half(x), {}["nothing"]), lambda _, c: (c * 0.5,))
+    with pytest.raises(DerivativeError, match=r"the derivative rule of half : R\(\) -> R\(\) fails with KeyError"):
+        reverse(from_jax(half, R()))

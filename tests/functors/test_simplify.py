@@ -101,6 +101,16 @@ def test_boxes_stay_closed_and_are_simpler_inside():
     assert [b.name for b in made.boxes[0].definition.boxes] == ["tanh"]
 
 
+@pytest.mark.parametrize("f, name", [(lambda x: jnp.where(x > 0, x, 0.0), "_where"), (lambda x: jnp.var(x), "_var")])
+def test_the_boxes_of_jaxs_own_functions_stay_closed_too(f, name):
+    d = from_jax(f, R(3))
+    made = simplify(d)
+    assert name in [b.name for b in made.boxes] and same(made, d)
+    assert name not in [b.name for b in simplify(d.open(depth=9)).boxes]
+    wires = Diagram.swap(R(3), R(2)).boxed("turn")
+    assert not len(simplify(wires).graph) and simplify(wires) == Diagram.swap(R(3), R(2))
+
+
 def test_bodies_of_loops_and_choices_are_simplified():
     d = from_jax(lambda x: jax.lax.scan(lambda c, _: (c * 1.0 + 0.0 + jnp.sin(c), None), x, None, length=3)[0], R(3))
     made = simplify(d)
