@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .bundles import Bundle
@@ -79,7 +79,7 @@ def spacing_of(item: Item, bundles: Sequence[Bundle]) -> float:
 
 def closed_size(item: Item, bundles: Sequence[Bundle]) -> Size:
     """The size of a closed item that reads these bundles."""
-    side = aside(item)
+    sides = asides(item)
     if item.look == "turn":
         return Size(0.0, 0.0, [], [0.0])
     if item.look == "drain":
@@ -87,30 +87,33 @@ def closed_size(item: Item, bundles: Sequence[Bundle]) -> Size:
     if is_round(item):
         # Both wires aim at the middle, so that one of them is straight; `place` ends them at two points. If their
         # order matters, the second aims a little lower, so that the order of the columns heeds it.
-        step = 0.0 if item.commutes or side else 0.5
-        return _with_aside(Size(2 * RADIUS, 2 * RADIUS, _spread(len(item.reads), 2 * RADIUS, step), [RADIUS]), side)
+        step = 0.0 if item.commutes or sides else 0.5
+        return _with_asides(Size(2 * RADIUS, 2 * RADIUS, _spread(len(item.reads), 2 * RADIUS, step), [RADIUS]), sides)
     ports = max(len(item.reads), len(item.writes))
     step = PORT if ports <= 24 else 12.0
-    height = max(30.0, step * ports + 6) if not side else 30.0
+    height = max(30.0, step * ports + 6) if not sides else 30.0
     width = max(measure(item.label, NAME) + 2 * PAD, 34.0, spacing_of(item, bundles) * (len(bundles) - 1) + 30)
-    if side:
-        return _with_aside(Size(width, height, [height / 2] * 2, [height / 2]), side)
+    if sides:
+        return _with_asides(Size(width, height, [height / 2] * 2, [height / 2]), sides)
     return Size(width, height, _spread(len(item.reads), height, step), _spread(len(item.writes), height, step))
 
 
-def aside(item: Item) -> int:
-    """Where the constant of an item with one wire and one constant stands: -1 above if first, 1 below if second."""
+def asides(item: Item) -> dict[int, str]:
+    """The constants that stand above an item (-1, the first operand) or below it (1, the second).
+
+    They are the one of an item that reads a wire and a constant, and both of a circle, whose ports are one point.
+    """
     if len(item.reads) != 2 or len(item.writes) != 1 or item.bundles:
-        return 0
-    first, second = (isinstance(w, str) for w in item.reads)
-    return int(second) - int(first)
+        return {}
+    found = {side: r for side, r in zip((-1, 1), item.reads, strict=True) if isinstance(r, str)}
+    return found if len(found) == 1 or is_round(item) else {}
 
 
-def _with_aside(size: Size, side: int) -> Size:
-    """The size with room for a constant above (-1) or below (1)."""
-    down = ASIDE if side < 0 else 0.0
+def _with_asides(size: Size, sides: Collection[int]) -> Size:
+    """The size with room for a constant above (-1), below (1) or both."""
+    down = ASIDE if -1 in sides else 0.0
     left, right = ([y + down for y in ys] for ys in (size.left, size.right))
-    return Size(size.width, size.height + (ASIDE if side else 0.0), left, right)
+    return Size(size.width, size.height + ASIDE * len(sides), left, right)
 
 
 def _spread(n: int, length: float, step: float) -> list[float]:
@@ -144,12 +147,11 @@ def closed(item: Item, size: Size, x: float, y: float) -> list[Shape]:
     """A closed item with its top left corner at (x, y), and its constants above, below or on its left."""
     if item.look in ("turn", "drain"):
         return []
-    side = aside(item)
-    height, top = size.height - (ASIDE if side else 0), y + (ASIDE if side < 0 else 0)
-    pills = constants(item, size, x, y)
-    if side:
-        text = next(r for r in item.reads if isinstance(r, str))
-        pills = _pill_aside(text, x + size.width / 2, top + (height if side > 0 else 0), side)
+    sides = asides(item)
+    height, top = size.height - ASIDE * len(sides), y + (ASIDE if -1 in sides else 0)
+    pills = [] if sides else constants(item, size, x, y)
+    for side, text in sides.items():
+        pills += _pill_aside(text, x + size.width / 2, top + (height if side > 0 else 0), side)
     middle = Text(x + size.width / 2, top + height / 2 + 4.3, item.label, NAME, "middle")
     if is_round(item):
         return [*pills, Circle(x + RADIUS, top + RADIUS, RADIUS, item.look, item.tip), middle]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from math import ceil
+from math import ceil, sqrt
 
 from .block import Block, Cut, line
 from .bundles import Bundle
@@ -18,12 +18,24 @@ from .style import line_look
 
 __all__ = ["cuts_of", "parts_of", "stacked"]
 
-MOST = 12  # more wires than these are not led from one row to the next
-STEP = 8.0  # between two lines in the margin
+MANY = 12  # wires that cross a cut
+STEP, LEAST, ROOM = 8.0, 3.0, 240.0  # between two lines in the margin: less where they would need more than this room
 
 
 def cuts_of(whole: Block, width: float) -> list[Cut]:
-    """Where to cut a row into parts of about equal width, at places that few wires cross."""
+    """Where to cut a row into parts of about equal width, at places that few wires cross.
+
+    Where many cross, each part is as high as the row and the wires are led back between them: such a row has fewer and
+    wider parts, so that the page is not much higher than four times its width.
+    """
+    found = _cuts(whole, width)
+    if all(len(c.wires) <= MANY for c in found):
+        return found
+    parts = max(2, round(sqrt(4 * whole.width / whole.height)))
+    return _cuts(whole, max(width, whole.width / parts))
+
+
+def _cuts(whole: Block, width: float) -> list[Cut]:
     target = whole.width / ceil(whole.width / width)
     found: list[Cut] = []
     start = 0.0
@@ -34,8 +46,6 @@ def cuts_of(whole: Block, width: float) -> list[Cut]:
         best = min(near, key=lambda c: (len(c.wires), abs(c.x - start - target)), default=None)
         if best is None:
             break
-        if len(best.wires) > MOST:
-            return []
         found.append(best)
         start = best.x
     return found
@@ -80,19 +90,21 @@ def _sorted(item: Item, bundles: Sequence[Bundle]) -> Item:
 def stacked(scenes: list[Scene], rows: list[Block], shared: Mapping[int, Bundle]) -> Block:
     """Rows one below the other, each led back to the start of the next, and their parameters led to them."""
     leads = Leads(rows, shared)
-    margin = STEP * (max(len(row.right) for row in rows[:-1]) + len(leads.lane)) + 12
+    crossing = max(len(row.right) for row in rows[:-1])
+    step = max(LEAST, min(STEP, ROOM / max(crossing, 1)))
+    margin = step * crossing + STEP * len(leads.lane) + 12
     tops, at = [], 0.0
     for row in rows:
         tops.append(at)
-        at += row.height + 24 + STEP * len(row.right)
+        at += row.height + 24 + step * len(row.right)
     shapes = [s for row, y in zip(rows, tops, strict=True) for s in moved(row.shapes, margin, y)]
     for n, row in enumerate(rows[:-1]):
         looks = [scenes[n].look(w) for w in scenes[n + 1].inputs]
-        shapes += _returns(looks, row, rows[n + 1], margin, tops[n], tops[n + 1])
+        shapes += _returns(looks, row, rows[n + 1], margin, tops[n], tops[n + 1], step)
     for w, y in zip(scenes[0].inputs, rows[0].left, strict=True):
         shapes.append(line(scenes[0].look(w), (0, y), (margin, y)))
     more, ports = leads.drawn(margin, tops)
-    reach = max(row.end + 8 + STEP * len(row.right) for row in rows[:-1])
+    reach = max(row.end + 8 + step * len(row.right) for row in rows[:-1])
     width = max(reach, *[row.width for row in rows]) + margin
     right = [y + tops[-1] for y in rows[-1].right]
     height = tops[-1] + rows[-1].height
@@ -100,13 +112,15 @@ def stacked(scenes: list[Scene], rows: list[Block], shared: Mapping[int, Bundle]
     return Block(width, height, end, rows[0].left, right, ports, leads.thick, [*shapes, *more], gray=leads.gray)
 
 
-def _returns(looks: list[str], row: Block, after: Block, margin: float, y: float, below: float) -> list[Shape]:
+def _returns(
+    looks: list[str], row: Block, after: Block, margin: float, y: float, below: float, step: float
+) -> list[Shape]:
     """The wires from the end of a row to the start of the next, nested so that they do not cross."""
     found: list[Shape] = []
     last, end = len(row.right) - 1, margin + row.end
     for i, (look, start, goal) in enumerate(zip(looks, row.right, after.left, strict=True)):
-        right, left = end + 6 + STEP * (last - i), margin - 6 - STEP * i
-        middle = y + row.height + 12 + STEP * (last - i)
+        right, left = end + 6 + step * (last - i), margin - 6 - step * i
+        middle = y + row.height + 12 + step * (last - i)
         way = [(end, y + start), (right, y + start), (right, middle), (left, middle), (left, below + goal)]
         found.append(line(look, *way, (margin, below + goal)))
     return found

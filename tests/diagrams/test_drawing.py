@@ -7,10 +7,11 @@ from itertools import combinations, pairwise
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pictures import box, boxes, looks, overlap, texts
+from pictures import box, boxes, lines, looks, overlap, texts
 
 from paralens import Box, Diagram, Para, Param, R, Ty, Z, diagram, from_jax
 from paralens.categories.errors import FileError, PathError
@@ -62,6 +63,17 @@ def test_primitives_have_symbols_and_constants_stand_beside_the_box_that_reads_t
     picture = draw(from_jax(lambda x: (x * 2.5 + x) / 4.0, R(3)))
     assert {"\u00d7", "+", "÷", "2.5", "4.0"} <= set(texts(picture))
     assert len(boxes(picture)) == 3
+
+
+@pytest.mark.parametrize("f", [jnp.add, jnp.subtract, jnp.multiply, jnp.divide])
+def test_two_constants_at_one_circle_stand_above_and_below_it(f):
+    d = Diagram.point(np.float32(2.0)) @ Diagram.point(np.float32(3.0)) >> from_jax(f, R(), R())
+    for e in (d, R() @ d >> from_jax(jnp.add, R(), R())):
+        picture = draw(e)
+        two, three = [s for s in picture.shapes if isinstance(s, Text) and s.text in ("2.0", "3.0")]
+        (circle, *_) = [s for s in boxes(picture) if isinstance(s, Circle)]
+        assert two.text == "2.0" and two.y < circle.y - circle.r and circle.y + circle.r < three.y - 8
+        assert two.x == three.x == circle.x
 
 
 def test_a_copied_wire_has_a_dot_and_an_unread_one_ends_in_a_bar():
@@ -251,6 +263,26 @@ def test_a_long_chain_is_folded_into_rows_that_do_not_overlap():
     assert picture.width < 1300
     rows = sorted({b.y for b in boxes(picture)})
     assert len(rows) > 4 and min(b - a for a, b in pairwise(rows)) > 30
+
+
+def many_abreast(wires, steps):
+    def layer(*xs):
+        return [jnp.tanh(a) * b for a, b in zip(xs, [*xs[1:], xs[0]], strict=True)]
+
+    def run(*xs):
+        for _ in range(steps):
+            xs = layer(*xs)
+        return xs
+
+    return from_jax(run, *R(3) ** wires)
+
+
+@pytest.mark.parametrize("wires", [14, 40])
+def test_a_row_that_many_wires_cross_is_folded_anyway(wires):
+    picture = draw(many_abreast(wires, 7), width=700)
+    assert picture.width < (1500 if wires == 14 else 2500) and len(boxes(picture)) == 2 * wires * 7
+    assert all(0 <= s.x and s.x + getattr(s, "w", 0) <= picture.width for s in boxes(picture))
+    assert all(0 <= v <= picture.width for s in lines(picture, "wire") for c in s.commands for v in c[1::2])
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 50)), max_size=12), st.integers(0, 3))
