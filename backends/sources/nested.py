@@ -18,7 +18,7 @@ from ...diagrams.box import Box
 from ...diagrams.graph import Graph
 from ...diagrams.types import Wire
 from .custom import CUSTOM, grouped, unpacking
-from .expressions import Expr, array, call, plain, tuple_text
+from .expressions import Expr, array, call, item, plain, tuple_text
 from .names import titles
 from .params import Several
 from .writer import Block, Statement, several
@@ -85,15 +85,30 @@ def _while(block: Block, box: Box, xs: list[Expr], name: str, live: list[bool]) 
     fixed = _kept(block, xs[:m])
     names = [block.names.fresh("keep_going"), block.names.fresh("step")]
     bodies = [(p["cond_jaxpr"].diagram, fixed[:n]), (p["body_jaxpr"].diagram, fixed[n:m])]
+    lanes = bodies[0][0].cod.wire.shape
     for function, (body, around) in zip(names, bodies, strict=True):
         inner = block.inner()
         carry, state = _argument(inner, xs[m:], body.dom.inside[len(around) :], "carry")
         outs = inner.run(body.graph, [*around, *state])
-        block.define(inner.function(f"def {function}({carry}):", inner.returned(outs)))
+        result = inner.returned(outs)
+        if lanes and body is bodies[0][0]:
+            result = call("jnp.any", result)
+        elif lanes:
+            (going,) = inner.run(bodies[0][0].graph, [*bodies[0][1], *state])
+            going = inner.assign(replace(going, hint="going"))
+            result = several([_selected(going, new, old) for new, old in zip(outs, state, strict=True)])
+        block.define(inner.function(f"def {function}({carry}):", result))
     text = call("lax.while_loop", *names, grouped([array(x).text for x in xs[m:]]))
     if box.n_out == 1:
         return [Expr(text, box.cod.inside[0], hint="final")]
     return block.unpacked(text, box.cod.inside, ["final"] * box.n_out, live)
+
+
+def _selected(going: Expr, new: Expr, old: Expr) -> str:
+    """What a step gives in the lanes of a loop over a batch that go on, and what was there in the others."""
+    more = len(new.wire.shape) - len(going.wire.shape)
+    mask = f"{item(going)}[{', '.join([':'] * len(going.wire.shape) + ['None'] * more)}]" if more else item(going)
+    return call("jnp.where", mask, array(new).text, old.text)
 
 
 def _cond(block: Block, box: Box, xs: list[Expr], name: str, live: list[bool]) -> list[Any]:

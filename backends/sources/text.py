@@ -13,8 +13,8 @@ boxes and from the paths of parameters. It needs JAX alone to run, and does not 
 import jax.numpy as jnp
 <BLANKLINE>
 <BLANKLINE>
-def f(x, y):
-    return jnp.tanh(x @ y)
+def f(x, w):
+    return jnp.tanh(x @ w)
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from ...categories.errors import InputError
 from ...categories.para import Para
 from ...diagrams.graph import Graph
 from ...diagrams.syntax import Diagram, require
+from ...diagrams.tracing.arguments import arguments
 from ...diagrams.types import Wire
+from ...functors.derivatives.derivative import reversal
 from .arrays import ARRAYS, constant, is_view
 from .expressions import Expr, dtype_text
 from .functions import definition
@@ -108,7 +110,8 @@ def source(d: Diagram | Para, name: str = "f", *, inputs: Sequence[str] | None =
     """The program of a diagram or a model, as text: a function `name` of one array a wire.
 
     Of a model it is a function of the nested dict of parameters, `params["dense"]["w"]`, and the data. `inputs` names
-    the data, which is x, y, z, ... otherwise, and dy for the cotangents of a reverse derivative.
+    the data, which has the names of the arguments of the function that `from_jax` traced, and is x, y, z, ... where
+    there is none, and dy for the cotangents of a reverse derivative.
 
     Raises `NoMeaningError` for an abstract box and for a box whose parameters have no text, and `InputError` for names
     that Python does not allow.
@@ -120,7 +123,7 @@ def source(d: Diagram | Para, name: str = "f", *, inputs: Sequence[str] | None =
     program = Program(RULES, STATEMENTS, is_view)
     program.function_names.add(_allowed(name))
     block = Block(program, program.names())
-    given = _data_names(graph, n, inputs)
+    given = _data_names(graph, n, inputs, _traced(arrow))
     data = [block.names.fresh(x) if inputs is None else block.names.exactly(_allowed(x)) for x in given]
     wires = graph.dom.inside
     roles = ["dy" if x == "dy" else "" if inputs is None else x for x in given]
@@ -142,12 +145,20 @@ def _allowed(name: str) -> str:
     return name
 
 
-def _data_names(graph: Graph, n: int, inputs: Sequence[str] | None) -> list[str]:
-    """Names for the data: those given, else dy for what only ways back read, else letters."""
+def _traced(d: Diagram) -> tuple[str, ...]:
+    """The names of the arguments of the function that a diagram, or what it is the derivative of, was traced from."""
+    back = reversal(d)
+    return arguments(d if back is None else back.of)
+
+
+def _data_names(graph: Graph, n: int, inputs: Sequence[str] | None, traced: Sequence[str]) -> list[str]:
+    """Names for the data: those given, else those traced, else dy for what only ways back read, else letters."""
     if inputs is not None:
         if len(inputs) != n or len(set(inputs)) != n:
             raise InputError(f"inputs={list(inputs)} are {len(set(inputs))} names for {n} wires {graph.dom[:n]}")
         return list(inputs)
+    if traced and len(traced) <= n:
+        return [*traced, *["dy"] * (n - len(traced))]  # of a derivative, what comes after is cotangents
     ahead: set[int] = set(graph.outputs.tolist())
     back: set[int] = set()
     for box, reads, _ in graph.steps:

@@ -31,6 +31,7 @@ from ..graph import Builder
 from ..params import Body, canonical
 from ..syntax import Diagram
 from ..types import Ty
+from .arguments import note_arguments
 from .arrays import FLOAT0, aval, constant, wire_of
 from .primitives import remember
 from .rules import Enclosing, custom
@@ -75,6 +76,7 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagr
         return f(*first, *arguments)
 
     arrow = read(jax.make_jaxpr(flat)(*shapes))
+    note_arguments(arrow, f, [p for p, _ in data], skip=int(params is not None))
     if params is None:
         return arrow
     last = arrow.dom[len(data) :]

@@ -341,7 +341,7 @@ def test_keys_and_random_numbers():
     for a, e in zip(run(key), to_jax(d)(key), strict=True):
         same = [jax.random.key_data(v) if str(v.dtype).startswith("key") else v for v in (a, e)]
         np.testing.assert_allclose(*same, rtol=1e-6)
-    assert "def f(key):" in source(d)
+    assert "def f(k):" in source(d)
 
 
 def test_in_64_bits_numbers_are_written_with_their_dtype_where_they_need_it():
@@ -420,5 +420,62 @@ def test_names_that_python_does_not_allow_and_arguments_that_do_not_fit_are_refu
 
 
 def test_masks_and_keys_are_called_so():
-    assert "def f(mask, x):" in source(traced(lambda m, x: jnp.where(m, x, -x), B(3), R(3)))
-    assert "def f(key):" in source(from_jax(lambda k: jax.random.bits(k, (2,)), Key()))
+    d = traced(lambda m, x: jnp.where(m, x, -x), B(3), R(3))
+    assert "def f(mask, x):" in source(d >> Diagram.id(R(3)))
+    assert "def f(key):" in source(
+        from_jax(lambda k: jax.random.bits(k, (2,)), Key()) >> Diagram.id(Z(2, dtype="uint32"))
+    )
+
+
+def test_arguments_have_the_names_of_the_function_that_was_traced():
+    def loss(weights, batch, *scales):
+        return jnp.sum((batch["x"] @ weights - batch["y"]) ** 2) * scales[0] + scales[1]
+
+    d = from_jax(loss, R(3), {"y": R(2), "x": R(2, 3)}, R(), R())
+    assert "def f(weights, batch_x, batch_y, scales_0, scales_1):" in says_the_same(d)
+    back = says_the_same(reverse(d, wrt=[0]))
+    assert "def f(weights, batch_x, batch_y, scales_0, scales_1, dy):" in back
+    model = from_jax(lambda p, inputs: inputs @ p["w"], R(3), params={"w": R(3, 2)})
+    assert "def f(params, inputs):" in says_the_same(model)
+    assert "def f(list_, lambda_1):" in source(from_jax(eval("lambda list, lambda_1: list * lambda_1"), R(), R()))
+    assert "def f(x):" in source(from_jax(jax.jit(jnp.tanh), R(3)))
+
+
+@pytest.mark.parametrize(
+    "condition, step, start",
+    [
+        (lambda c: c < 10.0, lambda c: c * 2.0, lambda x: x),
+        (lambda c: c[0] < 10.0, lambda c: (c[0] * 2.0, c[1] + 1), lambda x: (x, 0)),
+        (lambda c: c[0] < 10.0, lambda c: (c[0] * 2.0, c[1] + c[0]), lambda x: (x, jnp.ones((2, 2)))),
+    ],
+)
+def test_a_loop_over_a_batch_ends_lane_by_lane(condition, step, start):
+    d = traced(jax.vmap(lambda x: jax.lax.while_loop(condition, step, start(x))), R(3))
+    values = jnp.array([1.0, 3.0, 20.0])
+    for a, e in zip(jax.tree.leaves(source(d).function()(values)), jax.tree.leaves(to_jax(d)(values)), strict=True):
+        np.testing.assert_array_equal(a, e)
+    twice = traced(
+        jax.vmap(jax.vmap(lambda x, n: jax.lax.while_loop(lambda c: c < n, lambda c: c * 2.0, x))), R(2, 3), R(2, 3)
+    )
+    xs, ns = jnp.arange(1.0, 7.0).reshape(2, 3), jnp.arange(20.0, 14.0, -1.0).reshape(2, 3)
+    np.testing.assert_array_equal(source(twice).function()(xs, ns), to_jax(twice)(xs, ns))
+
+
+@pytest.mark.parametrize(
+    "f, op",
+    [
+        (lambda x: jax.pure_callback(lambda v: v, jax.ShapeDtypeStruct((3, 3), jnp.float32), x), "pure_callback"),
+        (lambda x: jnp.linalg.qr(x, mode="raw"), "geqrf"),
+    ],
+)
+def test_a_primitive_without_a_public_name_is_refused_by_its_name(f, op):
+    with pytest.raises(NoMeaningError, match=f"box '{op}' : .* has no source: the primitive '{op}' has no public name"):
+        source(from_jax(f, R(3, 3)))
+
+
+@pytest.mark.long
+def test_a_solve_of_lineax_is_refused_by_its_name():
+    lineax = pytest.importorskip("lineax")
+    d = traced(lambda a, b: lineax.linear_solve(lineax.MatrixLinearOperator(a), b).value, R(3, 3), R(3))
+    with pytest.raises(NoMeaningError, match="the primitive 'linear_solve' has no public name"):
+        source(d)
