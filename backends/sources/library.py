@@ -92,7 +92,9 @@ def _fourier(box: Box, xs: Sequence[Expr]) -> str:
     return call("lax.fft", array(xs[0]).text, f"lax.FftType.{kind}", tuple_text(box.params["fft_lengths"]))
 
 
-def _empty(box: Box, xs: Sequence[Expr]) -> str:
+def _empty(box: Box, xs: Sequence[Expr]) -> str | None:
+    if getattr(box.params.get("memory_space"), "name", "Device") != "Device":
+        return None
     return call("lax.empty", tuple_text(box.cod.inside[0].shape), dtype_text(box.cod.inside[0].dtype))
 
 
@@ -119,4 +121,5 @@ LIBRARY: dict[str, Rule] = {
     "fft": Rule(_fourier, ("fft_type", "fft_lengths")),
     "ragged_dot_general": Rule(_ragged, RAGGED),
     "empty": Rule(_empty, ("shape", "dtype")),
+    "empty2": Rule(_empty, ("dtype", "memory_space")),
 }

@@ -23,6 +23,7 @@ from paralens import (
     Learner,
     Para,
     R,
+    Ty,
     Z,
     forward,
     from_jax,
@@ -471,6 +472,14 @@ def test_a_loop_over_a_batch_ends_lane_by_lane(condition, step, start):
 def test_a_primitive_without_a_public_name_is_refused_by_its_name(f, op):
     with pytest.raises(NoMeaningError, match=f"box '{op}' : .* has no source: the primitive '{op}' has no public name"):
         source(from_jax(f, R(3, 3)))
+
+
+def test_an_array_without_contents_is_written_by_its_public_name():
+    options = {"dtype": np.dtype("float32"), "memory_space": jax.memory.Space.Device}
+    d = Box("empty2", Ty(), R(), op="empty2", params=options) @ R() >> from_jax(lambda e, x: x + 0.0 * e, R(), R())
+    assert "lax.empty((), jnp.float32)" in source(d) and source(d).function()(2.0).shape == ()
+    with pytest.raises(NoMeaningError, match="memory_space"):
+        source(Box("empty2", Ty(), R(), op="empty2", params={**options, "memory_space": jax.memory.Space.Host}))
 
 
 @pytest.mark.long
