@@ -20,7 +20,7 @@ from ...diagrams.box import Box
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
-from .clauses.bounds import jittered, roundoff
+from .clauses.bounds import roundoff
 from .clauses.crossing import jump_at, kink_at
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
@@ -28,9 +28,9 @@ from .clauses.naturality import natural
 from .clauses.panels import Integral
 from .clauses.parts import Defect, Still
 from .clauses.points import RADII, Finding, check_point, probes
-from .clauses.shaking import shaken
-from .clauses.subjects import Arrays, repeated, widened
+from .clauses.subjects import Arrays, widened
 from .clauses.tangents import admissible, along_tangents
+from .clauses.values import value_apart
 from .targets import EFFORTS, Facts, Target, guards_in, subject_of
 
 __all__ = ["UNRESOLVED", "Examination"]
@@ -246,7 +246,9 @@ class Examination:
         self.worst = max(self.worst, worst)
         if found is not None:
             self._violated(found)
-        self._values()
+        apart = value_apart(self.subject, self.integral.nodes, self.rng)
+        if apart is not None:
+            self._violated(apart)
         for panel in self.integral.nodes:
             bad = np.isfinite(panel.node.F).all(axis=1) & ~panel.node.finite
             if bad.any() and not panel.slopes and self.subject.claims.reverse is not None:
@@ -255,28 +257,6 @@ class Examination:
         for panel, j in self.integral.suspects[:2]:
             if self.effort.points or self.left >= self._around:
                 self._point(panel.at(j)[0], False, 1)
-
-    def _values(self) -> None:
-        """Whether the value that comes with a tangent is the value, unless rounding moves it as much."""
-        if not self.subject.compare or not self.integral.nodes:
-            return
-        seen = [np.where(np.isfinite(p.node.F).all(axis=1), p.node.apart, 0.0) for p in self.integral.nodes]
-        panel, apart = max(
-            zip(self.integral.nodes, seen, strict=True), key=lambda pair: float(pair[1].max(initial=0.0))
-        )
-        j, u = int(apart.argmax()), self.subject.unit
-        if apart[j] <= np.sqrt(u):
-            return
-        x, v, w = panel.at(j)
-        n = 16
-        near = [jittered(a, u, self.rng, n) for a in x]
-        ws = repeated(w, n) if self.subject.only_reverse else None
-        trials = [s.values(near, ws, panel.still) for s in (self.subject, shaken(self.subject)) if s is not None]
-        moved = max(float(np.ptp(F, axis=0).max(initial=0.0)) for F in trials)
-        size = float(np.abs(panel.node.F[j]).max(initial=0.0))
-        if float(apart[j]) * size > 20 * moved:
-            gap = float(apart[j])
-            self._violated(Violation("value", "forward", x, v, w, gap, 0.0, gap / u))
 
     def _precision(self) -> None:
         box = self.target.d

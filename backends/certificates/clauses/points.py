@@ -105,7 +105,7 @@ def check_point(
     claim must be the derivative wherever there is one.
     """
     probe = _Probe(subject, region, x, rng, still, tangent, ways)
-    probe.composite = composite
+    probe.composite, probe.declared = composite, declared
     kink: Finding | None = None
     for k in range(directions):
         found = _one(probe, k, declared)
@@ -172,14 +172,21 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
             if kinks.any()
             else finding("fine", first, 0)
         )
-    e = int(np.where(bad, np.nan_to_num(second.outside, posinf=np.inf), -1.0).argmax())
+    return _outside(probe, vs, ws, second, bad, kinks, finding)
+
+
+def _outside(
+    probe: _Probe, vs: Arrays, ws: Arrays, hull: _Hull, bad: np.ndarray, kinks: np.ndarray, finding: Any
+) -> Finding:
+    """What a claim is that lies outside of what is claimed nearby."""
+    e = int(np.where(bad, np.nan_to_num(hull.outside, posinf=np.inf), -1.0).argmax())
     if not probe.settles(vs, ws):
-        return finding("singular", second, e)
+        return finding("singular", hull, e)
     if not kinks[e]:
-        return finding("wrong", second, e)
-    if not np.isfinite(second.claimed[e]):
-        return finding("wrong" if declared else "kink without value", second, e)
-    return _exhausted(probe, vs, ws, second, e, finding)
+        return finding("wrong", hull, e)
+    if not np.isfinite(hull.claimed[e]):
+        return finding("wrong" if probe.declared else "kink without value", hull, e)
+    return _exhausted(probe, vs, ws, hull, e, finding)
 
 
 def _against(probe: _Probe, hull: _Hull, kinks: np.ndarray, known: np.ndarray, finding: Any) -> Finding:
@@ -252,7 +259,7 @@ class _Probe:
         self.scales = region.scales(self.x)
         self.ways, self.round = ways, 0
         self.top = 0.0
-        self.composite = True
+        self.composite, self.declared = True, False
         self._smooth: bool | None = None
 
     def direction(self, k: int) -> tuple[Arrays, Arrays]:
