@@ -79,23 +79,15 @@ def natural(
     still = [i for i in range(len(dom)) if i not in moves and dom[i].kind != "Key"]
     same = all((np.asarray(p[i]) == np.asarray(points[0][i])).all() for p in points[1:] for i in still)
 
-    def row(moved: Any, v: Any, w: Any) -> list[Any]:
-        x = list(points[0])
-        for i, a in zip(moves, moved, strict=True):
-            x[i] = a
-        return _everything(theirs, modes, v, w, flows)(*x)
-
-    def stacked() -> list[list[Any]]:
-        n = len(points)
-        many = jax.vmap(row if small else jax.jit(row))
-        given = [jnp.stack([p[i] for p in points]) for i in moves]
-        made = many(given, *([jnp.stack([a] * n) for a in arrays] for arrays in (vs, ws)))
-        return [[v[k] for v in made] for k in range(n)]
-
     ways: dict[str, Callable[[], Any]] = {}
     if small:
         ways = {"called again": lambda: [run(*p) for p in points], "under jit": lambda: [compiled(*p) for p in points]}
-    ways |= {"under vmap": stacked} if same and batched else {}
+    if same and batched:
+
+        def row(moved: Any, v: Any, w: Any) -> list[Any]:
+            return _everything(theirs, modes, v, w, flows)(*_placed(points[0], moves, moved))
+
+        ways["under vmap"] = lambda: _stacked(row if small else jax.jit(row), points, moves, vs, ws)
     if own.claims.value is not g:
         diagram = jax.jit(_everything(ours, modes, vs, ws, flows))
         ways["as a diagram"] = lambda: [diagram(*p) for p in points]
@@ -114,6 +106,23 @@ def natural(
             v, w = ([np.asarray(a) for a in arrays] for arrays in (vs, ws))
             return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]))
     return None
+
+
+def _placed(point: Sequence[Any], moves: Sequence[int], moved: Sequence[Any]) -> list[Any]:
+    found = list(point)
+    for i, a in zip(moves, moved, strict=True):
+        found[i] = a
+    return found
+
+
+def _stacked(
+    row: Callable[..., list[Any]], points: Sequence[Sequence[Any]], moves: Sequence[int], vs: list[Any], ws: list[Any]
+) -> list[list[Any]]:
+    """What a map of one point, its tangents and cotangents gives under `vmap`, row by row."""
+    n = len(points)
+    given = [jnp.stack([p[i] for p in points]) for i in moves]
+    made = jax.vmap(row)(given, *([jnp.stack([a] * n) for a in arrays] for arrays in (vs, ws)))
+    return [[v[k] for v in made] for k in range(n)]
 
 
 def _everything(

@@ -218,11 +218,7 @@ def _differenced(probe: _Probe, vs: Arrays, ws: Arrays, hull: _Hull, finding: An
         return finding("skip", hull, 0)
     e = int(sure.argmax())
     known = np.pad(slope, (0, len(hull.claimed) - len(slope)))
-    return finding(
-        "wrong",
-        _Hull(hull.claimed, known, known, 0),
-        e,
-    )
+    return finding("wrong", _Hull(hull.claimed, known, known, 0), e)
 
 
 def _exhausted(probe: _Probe, vs: Arrays, ws: Arrays, hull: _Hull, e: int, finding: Any) -> Finding:
