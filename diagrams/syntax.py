@@ -25,6 +25,7 @@ from ..categories.errors import CompositionError, ParalensError
 from . import mismatch
 from .discopy_seam import FreeDiagram, FreeTy, Layer
 from .graph import Graph, flatten, normal_form
+from .params import derived
 from .types import Ty
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Diagram(FreeDiagram):
         """Apply a 1-cell over this diagram to wires; its parameters become parameters of the diagram being built."""
         from .builder import apply
 
-        return apply(self, wires, para.entries)
+        return apply(self, wires, para)
 
     # -- what it is ---------------------------------------------------------------------------
 
@@ -234,6 +235,11 @@ class Diagram(FreeDiagram):
         from .opening import opened
 
         return opened(self, *paths, depth=depth)
+
+    @property
+    def takers(self) -> list[str]:
+        """For each input the name of the first box that reads it, as in `graph.names()`."""
+        return derived(self, "takers", lambda: mismatch.takers(self.graph))
 
     @property
     def boxes(self) -> list[Box]:
