@@ -321,9 +321,21 @@ class Para:
         """The flat graph of the map."""
         return self.arrow.graph
 
-    def at(self, path: str) -> Any:
-        """The box at a path such as `block_1/attention`; raises `PathError`."""
-        return self.arrow.at(path)
+    def at(self, path: str) -> Para:
+        """The model at a path such as `block_1/attention`, with its own parameters; `arrow.at` gives the bare box.
+
+        Its data are what the box there reads that depends on the data of the whole. Raises `PathError`.
+        """
+        return self.arrow.part_of(self, path)
+
+    def replace(self, path: str, other: Any) -> Para:
+        """The model with another model or map in the place of the box at a path.
+
+        A layer goes in under its own name; of several boxes one is made, named as the one whose place it takes.
+        Parameters that nothing reads any more are dropped. Raises `PathError`, and `CompositionError`, with path and
+        types, where the other does not fit.
+        """
+        return self.arrow.replace_in(self, path, other)
 
     def open(self, *paths: str, depth: int = 0) -> Para:
         """The model with the boxes at these paths, or all down to a depth, replaced by their definitions."""

@@ -230,6 +230,25 @@ class Diagram(FreeDiagram):
 
         return box_at(self, path)
 
+    def replace(self, path: str, other: Any) -> Any:
+        """The diagram with a diagram or a model in the place of the box at a path, as `Para.replace`."""
+        from ..categories.para import Para
+
+        made = Para.lift(self).replace(path, other)
+        return made if made.n_params else made.arrow
+
+    def part_of(self, para: Any, path: str) -> Any:
+        """The model at a path in a 1-cell over this diagram."""
+        from .surgery import part
+
+        return part(para, path)
+
+    def replace_in(self, para: Any, path: str, other: Any) -> Any:
+        """A 1-cell over this diagram with another model in the place of the box at a path."""
+        from .surgery import replaced
+
+        return replaced(para, path, other)
+
     def open(self, *paths: str, depth: int = 0) -> Diagram:
         """The diagram with the boxes at these paths, or all down to a depth, replaced by their definitions."""
         from .opening import opened
