@@ -82,7 +82,8 @@ class Given:
     def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         import jax.numpy as jnp
 
-        return jnp.asarray(self.value, dtype)
+        # a PRNG key has a dtype of its own, which nothing is converted to
+        return self.value if str(dtype).startswith("key<") else jnp.asarray(self.value, dtype)
 
     def __repr__(self) -> str:
         return "given"
