@@ -168,7 +168,11 @@ def _with_its_weights(graph: Graph, node: int, still: Sequence[bool]) -> tuple[D
 
 
 def below(p: Path, q: Path) -> tuple[Path, Path] | None:
-    """A path of a parameter cut behind the names that the path of a box ends with, as many as there are."""
+    """A path of a parameter cut behind the names that the path of a box ends with, as many as there are.
+
+    A part of an imported model may be called by a path itself, `blocks.0`.
+    """
+    q = tuple(name for part in q for name in part.split("."))
     for j in range(len(q)):
         end = q[j:]
         for i in range(len(p) - len(end) + 1):
