@@ -194,8 +194,8 @@ def _certify(console: Any, model: Para, params: Any, image: np.ndarray) -> None:
     from .certificates import check
 
     values = dict(zip(model.paths, model.flat(params), strict=True))
-    below, above = ([v for path, v in values.items() if path.startswith(part)] for part in ("features", "head"))
-    read = to_jax(model.at("features"))(image, *below)
+    above = [v for path, v in values.items() if path.startswith("head")]
+    read = to_jax(model.at("features"))({"features": params["features"]}, image)
     console.print("Are the derivatives right? Checked along curves, not only at points, of the head:")
     for what, head in (("as it is", _head(nn.relu(64))), ("with a wrong rule planted", _head(_planted()))):
         found = check(head, read, *above, modes=("reverse",), effort="quick")

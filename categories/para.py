@@ -36,11 +36,12 @@ class Para:
 
     `params` is a nested dict of `Param`s, in the order of the wires of P (`from_jax(f, *data, params=...)`
     traces a function of a tree of parameters and keeps their names itself). Compose with `>>` and `@`,
-    with maps of the base category too. Two parameters of one name are kept apart: the second becomes
-    `name_1`. Raises `ParameterError` when the parameters are not the last wires of the domain.
+    with maps of the base category too. A group of parameters that is called as the box which reads it is so in
+    every composite: `dense_1/w` is the weight of the box `dense_1`. Others of one name are kept apart: the second
+    becomes `name_1`. Raises `ParameterError` when the parameters are not the last wires of the domain.
     """
 
-    __slots__ = ("_entries", "_halves", "arrow", "n_params")
+    __slots__ = ("_children", "_entries", "arrow", "n_params")
     _entries: tuple[Entry, ...] | None
 
     def __init__(self, arrow: Any, params: Mapping[str, Any] | Sequence[Entry] = ()) -> None:
@@ -66,30 +67,35 @@ class Para:
             )
         refuse_clashes([p for p, _ in entries])
         self.arrow, self.n_params, self._entries = arrow, len(entries), entries
-        self._halves: tuple[Para, Para] | None = None
+        self._children: tuple[Para, ...] = ()
 
     @classmethod
-    def _composite(cls, arrow: Any, left: Para, right: Para) -> Para:
-        """The 1-cell with the parameters of `left`, then those of `right`; names are joined when asked for."""
+    def composite(cls, arrow: Any, parts: Sequence[Para]) -> Para:
+        """The 1-cell made of others, with their parameters in order; names are joined when asked for."""
         new = object.__new__(cls)
-        new.arrow, new.n_params = arrow, left.n_params + right.n_params
-        new._entries, new._halves = None, (left, right)
+        new.arrow, new.n_params = arrow, sum(p.n_params for p in parts)
+        new._entries, new._children = None, tuple(parts)
         return new
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """Path and `Param` of each parameter, in the order of the wires of P."""
         if self._entries is None:
-            leaves: list[Sequence[Entry]] = []
-            stack: list[Para] = [self]
-            while stack:
-                p = stack.pop()
-                if p._entries is None and p._halves is not None:
-                    stack += (p._halves[1], p._halves[0])
-                else:
-                    leaves.append(p.entries)
-            self._entries, self._halves = joined(leaves), None
+            self._entries = _named_like_boxes(self.arrow, self.parts)
         return self._entries
+
+    @property
+    def parts(self) -> list[Para]:
+        """The 1-cells that this one was composed of, whose own names say what it is called: itself if of none."""
+        found: list[Para] = []
+        stack: list[Para] = [self]
+        while stack:
+            p = stack.pop()
+            if p._children:
+                stack.extend(reversed(p._children))
+            else:
+                found.append(p)
+        return found
 
     # -- structure -----------------------------------------------------------------------------
 
@@ -121,7 +127,7 @@ class Para:
                 raise CompositionError(result.arrow.mismatch(other.arrow, len(result.cod), len(other.dom)))
             base = type(other.arrow)
             arrow = result.arrow.tensor(base.id(other.weight)).then(other.arrow)
-            result = Para._composite(arrow, result, other)
+            result = Para.composite(arrow, (result, other))
         return result
 
     def tensor(self, *others: Any) -> Para:
@@ -136,11 +142,7 @@ class Para:
             route += [*range(at_data, at_data + n), *range(at_weight, at_weight + c.n_params)]
             at_data, at_weight = at_data + n, at_weight + c.n_params
         first, *rest = (c.arrow for c in cells)
-        result = cells[0]
-        for c in cells[1:]:
-            result = Para._composite(None, result, c)
-        result.arrow = base.wires(dom, route).then(first.tensor(*rest)) if rest else first
-        return result
+        return Para.composite(base.wires(dom, route).then(first.tensor(*rest)), cells) if rest else self
 
     def __rshift__(self, other: Any) -> Para:
         return self.then(other)
@@ -323,9 +325,21 @@ class Para:
         """The flat graph of the map."""
         return self.arrow.graph
 
-    def at(self, path: str) -> Any:
-        """The box at a path such as `block_1/attention`; raises `PathError`."""
-        return self.arrow.at(path)
+    def at(self, path: str) -> Para:
+        """The model at a path such as `block_1/attention`, with its own parameters; `arrow.at` gives the bare box.
+
+        Its data are what the box there reads that depends on the data of the whole. Raises `PathError`.
+        """
+        return self.arrow.part_of(self, path)
+
+    def replace(self, path: str, other: Any) -> Para:
+        """The model with another model or map in the place of the box at a path.
+
+        A layer goes in under its own name; of several boxes one is made, named as the one whose place it takes.
+        Parameters that nothing reads any more are dropped. Raises `PathError`, and `CompositionError`, with path and
+        types, where the other does not fit.
+        """
+        return self.arrow.replace_in(self, path, other)
 
     def open(self, *paths: str, depth: int = 0) -> Para:
         """The model with the boxes at these paths, or all down to a depth, replaced by their definitions."""
@@ -351,6 +365,19 @@ class Para:
     def __call__(self, *wires: Any) -> Any:
         """Apply the 1-cell to wires of a diagram under construction (see `@diagram`)."""
         return self.arrow.apply_para(self, wires)
+
+
+def _named_like_boxes(arrow: Any, parts: Sequence[Para]) -> tuple[Entry, ...]:
+    """The parameters of the parts of a composite: what is called as the box that reads it goes on to be."""
+    parts = [p for p in parts if p.n_params]
+    known: dict[tuple[int, str], str] = {}
+    takers = iter(arrow.takers[arrow.n_in - sum(p.n_params for p in parts) :] if hasattr(arrow, "takers") else ())
+    for k, p in enumerate(parts):
+        before = getattr(p.arrow, "takers", ())[len(p.dom) :]
+        for (path, _), own, now in zip(p.entries, before, takers, strict=False):
+            if path[0] == own:
+                known[k, own] = now
+    return joined([p.entries for p in parts], known)
 
 
 def _whisker(one: Para, other: Any) -> Any:

@@ -1,7 +1,7 @@
 """Parameters of a model: their types, how they begin, and their names.
 
 Names are paths, `block/dense/w`. They nest as dicts do, and lists of them are joined in a way that
-keeps two of one name apart; joining is associative, as composition is.
+keeps two of one name apart: `numbered`, by which boxes of a diagram are named too.
 
 >>> joined([[(("dense", "w"), Param(R(3)))], [(("dense", "w"), Param(R(3)))]])[1][0]
 ('dense_1', 'w')
@@ -9,9 +9,9 @@ keeps two of one name apart; joining is associative, as composition is.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from .errors import ParameterError
@@ -26,6 +26,7 @@ __all__ = [
     "joined",
     "leaves",
     "nested",
+    "numbered",
     "refuse_clashes",
     "refuse_others",
 ]
@@ -81,7 +82,8 @@ class Given:
     def __call__(self, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         import jax.numpy as jnp
 
-        return jnp.asarray(self.value, dtype)
+        # a PRNG key has a dtype of its own, which nothing is converted to
+        return self.value if str(dtype).startswith("key<") else jnp.asarray(self.value, dtype)
 
     def __repr__(self) -> str:
         return "given"
@@ -213,32 +215,38 @@ def refuse_clashes(paths: Sequence[Path]) -> None:
         raise ParameterError(f"parameter names clash: {', '.join(twice + inside)}; rename with .named(...)")
 
 
-def joined(lists: Sequence[Sequence[Entry]]) -> tuple[Entry, ...]:
-    """All lists of names in order; where the first part of a path was used before, it gets the next free number.
+def numbered(names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names with `_1`, `_2` ... behind the second, third ... use of one: the one naming of boxes and parameters.
 
-    Joining is associative, so it does not matter how a model was put together.
+    A name that somebody gave is never changed, nor given to another: `f, f, f_1` are `f, f_2, f_1`. What is in
+    `taken` is used already.
+
+    >>> numbered(["l_100", "l_100", "l_1"])
+    ['l_100', 'l_100_1', 'l_1']
     """
-    taken: set[str] = set()
-    free: dict[str, int] = {}
-    result: list[Entry] = []
-    for entries in lists:
-        renamed: dict[str, str] = {}
-        for path, param in entries:
-            first = path[0]
-            if first not in renamed:
-                renamed[first] = _fresh(first, taken, free)
-            result.append(((renamed[first], *path[1:]), param))
-    return tuple(result)
+    count = dict.fromkeys(taken, 1)
+    used = {*names, *count}
+    found = []
+    for own in names:
+        name, k = own, count.get(own, 0)
+        while k and (name := f"{own}_{k}") in used:
+            k += 1
+        count[own] = k + 1
+        found.append(name)
+    return found
 
 
-def _fresh(name: str, taken: set[str], free: dict[str, int]) -> str:
-    """The name itself, or its stem with the next number that is not taken; notes it as taken."""
-    stem = re.sub(r"_\d+$", "", name)
-    while name in taken:
-        free[stem] = k = free.get(stem, 0) + 1
-        name = f"{stem}_{k}"
-    taken.add(name)
-    return name
+def joined(
+    lists: Sequence[Sequence[Entry]], known: Mapping[tuple[int, str], str] = MappingProxyType({})
+) -> tuple[Entry, ...]:
+    """All lists of names in order; where the first part of a path is used again, it is `numbered`.
+
+    `known` are the new names of some first parts, each with the number of its list.
+    """
+    firsts = dict.fromkeys((k, path[0]) for k, entries in enumerate(lists) for path, _ in entries)
+    others = [key for key in firsts if key not in known]
+    new = dict(zip(others, numbered([first for _, first in others], known.values()), strict=True)) | dict(known)
+    return tuple(((new[k, path[0]], *path[1:]), q) for k, entries in enumerate(lists) for path, q in entries)
 
 
 def _narrowed(dtype: Any) -> str:

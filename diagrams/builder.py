@@ -24,7 +24,6 @@ import numpy as np
 
 from ..categories.errors import CompositionError, ParalensError
 from ..categories.para import Para
-from ..categories.param import Entry, joined
 from .box import Box
 from .graph import Builder, Graph, splice
 from .syntax import Diagram
@@ -39,28 +38,28 @@ class _Sketch:
     def __init__(self, name: str, dom: Ty) -> None:
         self.name = name
         self.build = Builder(dom)
-        self.parts: list[Sequence[Entry]] = []
+        self.parts: list[Para] = []
         self.n_params = 0
         self.open = True
 
-    def parameters(self, entries: Sequence[Entry]) -> list[int]:
+    def parameters(self, para: Para) -> list[int]:
         first = self.n_params
-        self.parts.append(entries)
-        self.n_params += len(entries)
+        self.parts.append(para)
+        self.n_params += para.n_params
         return [-1 - i for i in range(first, self.n_params)]
 
     def finish(self, outputs: Sequence[Var], cod: Ty) -> Any:
         self.open = False
-        n, extra, entries = len(self.build.dom), self.n_params, joined(self.parts)
+        n, extra = len(self.build.dom), self.n_params
         graph = self.build.finish([v.number for v in outputs], cod)
-        dom = Ty.of((*self.build.dom.inside, *(q.wire for _, q in entries)))
+        dom = Ty.of((*self.build.dom.inside, *(w for p in self.parts for w in p.weight.inside)))
 
         def renumber(wires: Any) -> Any:
             return np.where(wires < 0, n - 1 - wires, np.where(wires < n, wires, wires + extra)).astype(np.int32)
 
         whole = Graph(dom, cod, graph.table, graph.ops, renumber(graph.inputs), renumber(graph.outputs))
         arrow = Diagram.of_graph(whole)
-        return Para(arrow, entries) if entries else arrow
+        return Para.composite(arrow, self.parts) if extra else arrow
 
 
 # The diagram under construction, for boxes without inputs, which no wire leads to it.
@@ -184,7 +183,7 @@ def _kind(value: Any) -> str:
     return "an array" if hasattr(value, "shape") and hasattr(value, "dtype") else f"{value!r}"
 
 
-def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> Any:
+def apply(d: Diagram, wires: Sequence[Any], para: Para | None = None) -> Any:
     """Read `wires` into a diagram; gives one wire, or a tuple of them. Called by `d(x, y)`."""
     flat = _flat(wires)
     name = d.name if isinstance(d, Box) else "the diagram"
@@ -201,7 +200,7 @@ def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> An
     strangers = [v for v in flat if v.sketch is not sketch]
     if strangers or not sketch.open:
         raise CompositionError(f"{name} was called on a wire of another diagram: wires live in one @diagram function")
-    expected = d.dom.inside[: d.n_in - len(entries)]
+    expected = d.dom.inside if para is None else para.dom.inside
     wrong = [
         f"wire {i} is {v.wire} but {name} takes {w}"
         for i, (v, w) in enumerate(zip(flat, expected, strict=False))
@@ -211,7 +210,7 @@ def apply(d: Diagram, wires: Sequence[Any], entries: Sequence[Entry] = ()) -> An
         wrong.append(f"{name} takes {len(expected)} wires {Ty.of(expected)} and got {len(flat)}")
     if wrong:
         raise CompositionError("; ".join(wrong))
-    numbers = [v.number for v in flat] + sketch.parameters(entries)
+    numbers = [v.number for v in flat] + ([] if para is None else sketch.parameters(para))
     made = (
         sketch.build.add(d, numbers)
         if isinstance(d, Box) and d.wiring is None

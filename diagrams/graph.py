@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..categories.errors import CompositionError
+from ..categories.param import numbered
 from .params import derived
 from .types import Ty, Wire
 
@@ -107,22 +108,12 @@ class Graph:
 
         Backward boxes are counted from the end, so that `R[dense]_1` is the way back through `dense_1`.
         """
-        labels = [b.name for b in self.table]
-        ops = self.ops.tolist()
-        used = {labels[op] for op in set(ops)}  # a box called f_1 keeps its name
-        count: dict[str, int] = {}
-        found = [""] * len(ops)
-        for back in (False, True):
-            for node in range(len(ops) - 1, -1, -1) if back else range(len(ops)):
-                label = name = labels[ops[node]]
-                if label.startswith("R[") is not back:
-                    continue
-                k = count.get(label, 0)
-                while k and (name := f"{label}_{k}") in used:
-                    k += 1
-                count[label] = k + 1
-                found[node] = name
-        return found
+        labels = [self.table[op].name for op in self.ops.tolist()]
+        back = [k for k, label in enumerate(labels) if label.startswith("R[")]
+        among = set(back)
+        order = [*(k for k in range(len(labels)) if k not in among), *reversed(back)]
+        found = dict(zip(order, numbered([labels[k] for k in order]), strict=True))
+        return [found[k] for k in range(len(labels))]
 
     @property
     def digest(self) -> bytes:

@@ -18,10 +18,10 @@ from collections.abc import Sequence
 
 from ..categories.errors import PathError
 from .box import Box
-from .graph import Builder, splice
+from .graph import Builder, Graph, splice
 from .syntax import Diagram
 
-__all__ = ["box_at", "opened"]
+__all__ = ["box_at", "entrance", "into", "missing", "opened", "splice_at"]
 
 
 def box_at(d: Diagram, path: str) -> Box:
@@ -31,14 +31,14 @@ def box_at(d: Diagram, path: str) -> Box:
     while True:
         names = here.graph.names()
         if parts[0] not in names:
-            raise PathError(_missing(parts[0], done, names))
+            raise PathError(missing(parts[0], done, names))
         index = names.index(parts[0])
         box = here.graph.table[int(here.graph.ops[index])]
         done = f"{done}/{parts[0]}".strip("/")
         parts = parts[1:]
         if not parts:
             return box
-        label, parts = _into(box, parts, done)
+        label, parts = into(box, parts, done)
         here = box.bodies[label]
         if not parts:
             return here.boxed(label)
@@ -70,7 +70,7 @@ def _opened(d: Diagram, paths: Sequence[tuple[str, ...]], above: str) -> Diagram
     wanted: dict[str, list[tuple[str, ...]]] = {}
     for first, *rest in paths:
         if first not in names:
-            raise PathError(_missing(first, above, names))
+            raise PathError(missing(first, above, names))
         wanted.setdefault(first, []).append(tuple(rest))
     build = Builder(graph.dom)
     env = list(range(len(graph.dom)))
@@ -97,7 +97,7 @@ def _within(box: Box, paths: Sequence[tuple[str, ...]], above: str) -> Box:
     bodies = box.bodies
     by_label: dict[str, list[tuple[str, ...]]] = {}
     for path in paths:
-        label, rest = _into(box, path, above)
+        label, rest = into(box, path, above)
         if not rest:
             raise PathError(f"{above}/{label} is what is inside of {box.name}, not a box: name a box in it")
         by_label.setdefault(label, []).append(rest)
@@ -105,13 +105,35 @@ def _within(box: Box, paths: Sequence[tuple[str, ...]], above: str) -> Box:
     return box.with_bodies(changed)
 
 
-def _into(box: Box, path: tuple[str, ...], above: str) -> tuple[str, tuple[str, ...]]:
+def into(box: Box, path: tuple[str, ...], above: str) -> tuple[str, tuple[str, ...]]:
     """The label of the body that a path below a box goes into, and the rest of the path; no label is the definition."""
     bodies = box.bodies
     label = path[0] if path[0] in bodies else ""
     if label not in bodies:
         raise PathError(f"{above} is a {box.name} box without a definition: there is no {'/'.join(path)} in it")
     return label, path[1:] if label else path
+
+
+def entrance(box: Box, label: str, body: Diagram) -> Sequence[int]:
+    """For each input of a body, which input of the box it is; nothing where they do not correspond."""
+    if box.op == "while":
+        n, m = box.params["cond_nconsts"], box.params["body_nconsts"]
+        consts = range(n) if label.startswith("cond") else range(n, n + m)
+        return [*consts, *range(n + m, box.n_in)]
+    if box.op == "cond":
+        return range(1, box.n_in)
+    return range(box.n_in) if len(body.dom) == box.n_in else ()
+
+
+def splice_at(graph: Graph, node: int) -> Graph:
+    """The graph with one node replaced by the definition of its box, whose nodes are numbered from there on."""
+    build = Builder(graph.dom)
+    env = list(range(len(graph.dom)))
+    for k, (box, reads, _) in enumerate(graph.nodes()):
+        inputs = [env[i] for i in reads]
+        inside = box.definition if k == node else None
+        env.extend(build.add(box, inputs) if inside is None else splice(build, inside.graph, inputs))
+    return build.finish([env[i] for i in graph.outputs.tolist()], graph.cod)
 
 
 def _closed(path: str, box: Box) -> str:
@@ -124,6 +146,6 @@ def _closed(path: str, box: Box) -> str:
     )
 
 
-def _missing(name: str, above: str, names: Sequence[str]) -> str:
+def missing(name: str, above: str, names: Sequence[str]) -> str:
     shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
     return f"no box {name!r} in {above or 'the diagram'}; there are {shown or 'none'}"

@@ -8,7 +8,9 @@
        "diagrams": [{"dom", "cod", "ops", "inputs", "outputs"}, ...]    flat graphs; ops are places in boxes
        "rules":    [{"diagram", "depth", "label"}, ...]   derivative rules, which may refer to their own box
        "root":     place of the diagram that was saved
-       "params":   [{"path", "init"}, ...]          of a para: the names of its last inputs}}
+       "params":   [{"path", "init"}, ...]          of a para: the names of its last inputs; "init" is null,
+                                                    {"name", "options"}, {"given": array}, for a PRNG key with
+                                                    the name of its "impl", or {"stacked": init, "n"}}}
 
 Parameters of boxes are written by `diagrams.codec.encode`. Nothing is executed by loading: classes
 are looked up among the public ones of `jax.lax`, primitives by name when the diagram is run.
@@ -38,6 +40,7 @@ from .codec import decode, encode
 from .graph import Graph
 from .params import Constant, Rule, canonical
 from .syntax import Diagram, require
+from .tracing.arrays import array_or_key, parts_of_key
 from .types import Ty, Wire, wire
 
 __all__ = ["load", "save", "write_atomically"]
@@ -268,7 +271,8 @@ def _write_init(path: tuple[str, ...], init: Any) -> Any:
     if init is None:
         return None
     if isinstance(init, Given):
-        return {"given": encode(Constant(init.value))}
+        data, impl = parts_of_key(init.value)
+        return {"given": encode(Constant(data)), **({"impl": impl} if impl else {})}
     if isinstance(init, Stacked):
         return {"stacked": _write_init(path, init.init), "n": init.n}
     if not isinstance(init, Init):
@@ -288,7 +292,7 @@ def _read_init(init: Any) -> Any:
     if init is None:
         return None
     if "given" in init:
-        return Given(decode(init["given"]).value)
+        return Given(array_or_key(decode(init["given"]).value, init.get("impl")))
     if "stacked" in init:
         return Stacked(_read_init(init["stacked"]), init["n"])
     return Init(init["name"], {k: decode(v) for k, v in init["options"].items()})

@@ -25,6 +25,7 @@ from ..categories.errors import CompositionError
 from . import mismatch
 from .discopy_seam import FreeDiagram, FreeTy, Layer, Layered, adopted, adopted_layer
 from .graph import Graph, flatten, normal_form
+from .params import derived
 from .types import Ty
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ class Diagram(Layered):
         """Apply a 1-cell over this diagram to wires; its parameters become parameters of the diagram being built."""
         from .builder import apply
 
-        return apply(self, wires, para.entries)
+        return apply(self, wires, para)
 
     # -- what it is ---------------------------------------------------------------------------
 
@@ -229,11 +230,35 @@ class Diagram(Layered):
 
         return box_at(self, path)
 
+    def replace(self, path: str, other: Any) -> Any:
+        """The diagram with a diagram or a model in the place of the box at a path, as `Para.replace`."""
+        from ..categories.para import Para
+
+        made = Para.lift(self).replace(path, other)
+        return made if made.n_params else made.arrow
+
+    def part_of(self, para: Any, path: str) -> Any:
+        """The model at a path in a 1-cell over this diagram."""
+        from .surgery import part
+
+        return part(para, path)
+
+    def replace_in(self, para: Any, path: str, other: Any) -> Any:
+        """A 1-cell over this diagram with another model in the place of the box at a path."""
+        from .surgery import replaced
+
+        return replaced(para, path, other)
+
     def open(self, *paths: str, depth: int = 0) -> Diagram:
         """The diagram with the boxes at these paths, or all down to a depth, replaced by their definitions."""
         from .opening import opened
 
         return opened(self, *paths, depth=depth)
+
+    @property
+    def takers(self) -> list[str]:
+        """For each input the name of the first box that reads it, as in `graph.names()`."""
+        return derived(self, "takers", lambda: mismatch.takers(self.graph))
 
     @property
     def boxes(self) -> list[Box]:

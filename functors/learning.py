@@ -173,12 +173,11 @@ class Learner:
             )
         found = copy(self)
         n_p, n_s, m_s = self.model.n_params, len(self.entries), len(other.entries)
-        first, second = self.entries[: n_s - n_p], other.entries[: m_s - n_p]
-        names = joined([[(p[1:], q) for p, q in first], [(p[1:], q) for p, q in second]])
-        found.entries = (*[(("memory", *p), q) for p, q in names], *self.entries[n_s - n_p :])
-        found.step = _in_turn(self.step, other.step, len(first), len(second), n_p)
-        found.inputs, found.labels = self.inputs @ self.labels @ other.inputs, other.labels
         found._cells = (*self._cells, *other._cells)
+        names = joined([[(path, Param(ty)) for path, ty in cell.state] for cell in found._cells])
+        found.entries = (*[(("memory", *p), q) for p, q in names], *self.entries[n_s - n_p :])
+        found.step = _in_turn(self.step, other.step, n_s - n_p, m_s - n_p, n_p)
+        found.inputs, found.labels = self.inputs @ self.labels @ other.inputs, other.labels
         found._batched = lambda n: self.batch(n).then(other.batch(n))
         return found
 

@@ -29,6 +29,7 @@ from ..categories.errors import InputError
 from ..categories.para import Para
 from ..diagrams.box import Box
 from ..diagrams.graph import Graph
+from ..diagrams.opening import entrance
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.types import Ty
 from .costs import Cost, Counter
@@ -246,7 +247,7 @@ class _Writer:
             return
         trips = here.trips * (box.params["length"] if box.op == "scan" else 1)
         for label, body in box.bodies.items():
-            inside = {i: reads[k] for i, k in enumerate(_entrance(box, label, body)) if k in reads}
+            inside = {i: reads[k] for i, k in enumerate(entrance(box, label, body)) if k in reads}
             yield from self.rows(body.graph, inside, _Place(here.of(name), label, here.level + 1, trips), before)
 
     def gap(
@@ -285,17 +286,6 @@ def _worth_a_row(graph: Graph) -> list[int]:
     """The nodes that are no constants, or all if there are no others."""
     constant = np.array([box.op == "constant" for box in graph.table], dtype=bool)[graph.ops]
     return (np.arange(len(graph)) if constant.all() else np.flatnonzero(~constant)).tolist()
-
-
-def _entrance(box: Box, label: str, body: Diagram) -> Sequence[int]:
-    """For each input of a body, which input of the box it is."""
-    if box.op == "while":
-        n, m = box.params["cond_nconsts"], box.params["body_nconsts"]
-        consts = range(n) if label.startswith("cond") else range(n, n + m)
-        return [*consts, *range(n + m, box.n_in)]
-    if box.op == "cond":
-        return range(1, box.n_in)
-    return range(box.n_in) if len(body.dom) == box.n_in else ()
 
 
 def human(n: int, unit: str = "") -> str:

@@ -15,7 +15,7 @@ from ..box import Box
 from ..params import Constant
 from ..types import Ty, Wire, dtype_name, wire
 
-__all__ = ["FLOAT0", "aval", "constant", "spread", "wire_of", "zeros"]
+__all__ = ["FLOAT0", "array_or_key", "aval", "constant", "parts_of_key", "spread", "wire_of", "zeros"]
 
 FLOAT0 = jax.dtypes.float0
 
@@ -60,9 +60,8 @@ def constant(value: Any, weak: bool = False) -> Box:
             f"a function or its derivative rule closes over a value that is being traced, {value.aval}: "
             "pass it as an argument (jax.closure_convert does)"
         )
-    if getattr(value, "dtype", None) is not None and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
-        data = np.asarray(jax.random.key_data(value))
-        impl = str(jax.random.key_impl(value))
+    data, impl = parts_of_key(value)
+    if impl:
         cod = Ty.of((wire(tuple(value.shape), dtype_name(value.dtype)),))
         return Box("key", Ty(), cod, op="constant", params={"value": Constant(data), "impl": impl})
     if not isinstance(value, jax.Array):
@@ -73,6 +72,18 @@ def constant(value: Any, weak: bool = False) -> Box:
     if value.size == 1 and value.ndim == 0:
         return _scalar(np.asarray(value).tobytes(), str(value.dtype), weak, cod)
     return Box("constant", Ty(), cod, op="constant", params={"value": Constant(value, weak)})
+
+
+def parts_of_key(value: Any) -> tuple[Any, str]:
+    """The numbers in an array of PRNG keys and the name of its implementation; any other array, and no name."""
+    if getattr(value, "dtype", None) is None or not jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return value, ""
+    return np.asarray(jax.random.key_data(value)), str(jax.random.key_impl(value))
+
+
+def array_or_key(data: Any, impl: str | None) -> Any:
+    """The array of PRNG keys of these numbers, or the numbers where no implementation is named."""
+    return jax.random.wrap_key_data(jax.numpy.asarray(data), impl=impl) if impl else data
 
 
 @lru_cache(maxsize=4096)

@@ -20,7 +20,7 @@ from ..box import Box
 from ..graph import Graph, interpret
 from ..params import Body, Constant, derived
 from ..syntax import Diagram
-from .arrays import aval, spread
+from .arrays import array_or_key, aval, spread
 from .primitives import primitive
 
 __all__ = ["apply_box", "callable_of", "evaluate"]
@@ -97,7 +97,7 @@ def _jaxpr(body: Body) -> Any:
 def _constant(box: Box, values: Sequence[Any]) -> Sequence[Any]:
     held: Constant = box.params["value"]
     if "impl" in box.params:
-        return (jax.random.wrap_key_data(jax.numpy.asarray(held.value), impl=box.params["impl"]),)
+        return (array_or_key(held.value, box.params["impl"]),)
     if held.weak:
         scalar = np.asarray(held.value).item()
         # a Python scalar has this dtype by default: hand it over as one, so that it stays weak

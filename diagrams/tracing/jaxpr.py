@@ -33,8 +33,10 @@ from ..syntax import Diagram
 from ..types import Ty
 from .arguments import note_arguments
 from .arrays import FLOAT0, aval, constant, wire_of
+from .modules import named_modules
 from .primitives import remember
 from .rules import Enclosing, custom
+from .scopes import Scopes, closed, noted, scopes_of
 
 __all__ = ["from_jax", "read"]
 
@@ -45,10 +47,10 @@ SEALED = {"shard_map", "pallas_call", "xla_pmap"}
 
 
 @overload
-def from_jax(f: Callable[..., Any], *examples: Any) -> Diagram: ...
+def from_jax(f: Callable[..., Any], *examples: Any, scopes: bool = True) -> Diagram: ...
 @overload
-def from_jax(f: Callable[..., Any], *examples: Any, params: Any) -> Para: ...
-def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagram | Para:
+def from_jax(f: Callable[..., Any], *examples: Any, params: Any, scopes: bool = True) -> Para: ...
+def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None, scopes: bool = True) -> Diagram | Para:
     """The diagram of `f`, a JAX function over pytrees, traced at the shapes and dtypes of `examples`.
 
     `examples` are arrays, `jax.ShapeDtypeStruct`s, single-wire types such as `R(3)`, or pytrees of
@@ -58,6 +60,9 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagr
     With `params`, a pytree of arrays, `Param`s, types or shapes, f is a function of that tree and then of
     the examples, and the result is a model: a `Para` whose parameters are named by their paths in the
     tree and begin with the arrays or initializers that stand in it.
+
+    The parts of a program that have names, by `jax.named_scope` or as modules of Flax, Haiku and Equinox, become closed
+    boxes of these names, nested as they are (see `scopes`); `scopes=False` leaves the diagram flat.
 
     Raises `EffectError` for I/O callbacks, prints and mutation, and `InputError` for a leaf that is no
     array or that JAX would narrow.
@@ -75,7 +80,11 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagr
         first = () if params is None else (jax.tree.unflatten(weightdef, values[len(data) :]),)
         return f(*first, *arguments)
 
-    arrow = read(jax.make_jaxpr(flat)(*shapes))
+    if scopes:
+        with named_modules():
+            arrow = closed(read(jax.make_jaxpr(flat)(*shapes)))
+    else:
+        arrow = read(jax.make_jaxpr(flat)(*shapes))
     note_arguments(arrow, f, [p for p, _ in data], skip=int(params is not None))
     if params is None:
         return arrow
@@ -120,9 +129,19 @@ def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
         reader.env[var] = reader.constant(value, bool(getattr(var.aval, "weak_type", False)))
     for eqn in inner.eqns:
         reader.equation(eqn)
+        reader.note(_scopes(eqn))
     outputs = [reader.number(v) for v in inner.outvars]
+    reader.note(())
     cod = Ty.of(wire_of(v.aval) for v in inner.outvars)
-    return Diagram.of_graph(reader.build.finish(outputs, cod))
+    return noted(Diagram.of_graph(reader.build.finish(outputs, cod)), reader.scopes)
+
+
+def _scopes(eqn: Any) -> Scopes:
+    """The scopes that an equation was traced in.
+
+    JAX has no public way to them, and `source_info` may change: without it, diagrams are flat.
+    """
+    return scopes_of(str(getattr(getattr(eqn, "source_info", None), "name_stack", "")))
 
 
 def readable(jaxpr: Any) -> bool:
@@ -146,10 +165,15 @@ class _Reader:
         self.build = Builder(Ty.of(wire_of(v.aval) for v in invars))
         self.env: dict[Any, int] = {v: i for i, v in enumerate(invars)}
         self.enclosing = enclosing
+        self.scopes: list[Scopes] = []
         self.literals: dict[Any, int] = {}
         self.constants: set[int] = set()
         self.bodies: dict[int, tuple[Any, Diagram]] = {}
         self.calls: dict[tuple[int, str], Box] = {}
+
+    def note(self, scopes: Scopes) -> None:
+        """Note the scopes of the nodes that were added since the last time."""
+        self.scopes += [scopes] * (len(self.build.ops) - len(self.scopes))
 
     def number(self, atom: Any) -> int:
         if not hasattr(atom, "val"):

@@ -96,7 +96,7 @@ def test_layers_compose_with_plain_diagrams_and_types():
     assert (f >> nn.dense(3, 3)).paths == (nn.dense(3, 3) >> f).paths == ("dense/w", "dense/b")
     assert (nn.dense(3, 3) @ R(2)).dom == R(3) @ R(2) and (R(2) @ nn.dense(3, 3)).cod == R(2) @ R(3)
     assert (nn.dense(3, 3) @ f).dom == (f @ nn.dense(3, 3)).dom == R(3) @ R(3)
-    assert TWO.at("dense_1").name == "dense" and TWO.open("dense").paths == TWO.paths
+    assert TWO.arrow.at("dense_1").name == "dense" and TWO.open("dense").paths == TWO.paths
     assert len(TWO.open(depth=1).graph) > len(TWO.graph)
 
 

@@ -235,6 +235,13 @@ def test_two_objectives_in_turn_are_one_step_after_the_other():
     close(after.memory, final.memory)
 
 
+def test_the_memory_of_several_objectives_is_named_however_they_are_put_together():
+    one = learner(optimizers.momentum(0.01))
+    left, right = (one >> one) >> one, one >> (one >> one)
+    assert [p for p, _ in left.entries] == [p for p, _ in right.entries]
+    assert left.entries[-5][0][1].endswith("_2")
+
+
 def test_learners_of_different_parameters_do_not_take_turns():
     with pytest.raises(ParameterError, match="train different parameters: dense/w"):
         learner() >> Learner(nn.dense(4, 3), losses.squared_error(3), optimizers.sgd(0.1))
