@@ -22,7 +22,7 @@ from ..categories.errors import NoMeaningError
 if TYPE_CHECKING:
     from .syntax import Diagram
 
-__all__ = ["KEPT", "Body", "Constant", "Marked", "Rule", "canonical", "derived", "standing"]
+__all__ = ["KEPT", "PLAIN", "Body", "Constant", "Marked", "Rule", "canonical", "derived", "standing"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Marked:
 
 
 KEPT = 4
+PLAIN = {type(None), bool, int, float, str}  # parameters that are just what they are
 
 # The rules whose digests are being computed, outermost first: a digest inside of them depends on where it stands.
 _above: ContextVar[tuple[Rule, ...]] = ContextVar("_above", default=())
@@ -167,6 +168,8 @@ def derived(owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:
 
 def canonical(value: Any) -> Any:
     """The value with numpy scalars as Python's and lists as tuples, so that equal parameters are equal objects."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, np.generic) and value.ndim == 0 and value.dtype.kind in "biufc":
         return value.item()
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -68,9 +68,14 @@ def _definition(box: Box, values: Sequence[Any]) -> Sequence[Any]:
 
 def _bind(box: Box, values: Sequence[Any]) -> Sequence[Any]:
     p = primitive(box.op)
-    params = {k: _unwrap(v) for k, v in box.params.items()}
+    # the jaxpr of a body is kept with the body, which other boxes have too
+    params = derived(box, "unwrapped", lambda: None if box.bodies else _unwrapped(box)) or _unwrapped(box)
     made = p.bind(*values, **p.get_bind_params(params))
     return made if p.multiple_results else (made,)
+
+
+def _unwrapped(box: Box) -> dict[str, Any]:
+    return {k: _unwrap(v) for k, v in box.params.items()}
 
 
 def _unwrap(value: Any) -> Any:

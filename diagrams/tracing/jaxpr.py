@@ -28,12 +28,12 @@ from ...categories.para import Para
 from ...categories.param import Given, Param
 from ..box import Box
 from ..graph import Builder
-from ..params import Body, canonical
+from ..params import PLAIN, Body, canonical
 from ..syntax import Diagram
 from ..types import Ty
-from .arrays import FLOAT0, aval, constant, wire_of
+from .arrays import FLOAT0, aval, constant, types_of
 from .primitives import remember
-from .rules import Enclosing, custom
+from .rules import Level, custom
 
 __all__ = ["from_jax", "read"]
 
@@ -109,17 +109,17 @@ def _example(where: str, leaf: Any) -> Any:
     raise InputError(f"{where} is {leaf!r}: give an array, a ShapeDtypeStruct or a type, and close over the rest")
 
 
-def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
-    """The diagram of a jaxpr, closed or open; `enclosing` are the custom rules that are being read."""
+def read(jaxpr: Any, level: Level | None = None) -> Diagram:
+    """The diagram of a jaxpr, closed or open; `level` is the program or the rule that it is a part of."""
     inner = getattr(jaxpr, "jaxpr", jaxpr)
     consts = getattr(jaxpr, "consts", ())
-    reader = _Reader(inner.invars, enclosing)
+    reader = _Reader(inner.invars, Level() if level is None else level)
     for var, value in zip(inner.constvars, consts, strict=True):
         reader.env[var] = reader.constant(value, bool(getattr(var.aval, "weak_type", False)))
     for eqn in inner.eqns:
         reader.equation(eqn)
     outputs = [reader.number(v) for v in inner.outvars]
-    cod = Ty.of(wire_of(v.aval) for v in inner.outvars)
+    cod = types_of(inner.outvars)
     return Diagram.of_graph(reader.build.finish(outputs, cod))
 
 
@@ -140,14 +140,12 @@ def is_jaxpr(value: Any) -> bool:
 class _Reader:
     """The graph under construction, and the number of the wire of each variable of the jaxpr."""
 
-    def __init__(self, invars: Sequence[Any], enclosing: Enclosing) -> None:
-        self.build = Builder(Ty.of(wire_of(v.aval) for v in invars))
+    def __init__(self, invars: Sequence[Any], level: Level) -> None:
+        self.build = Builder(types_of(invars))
         self.env: dict[Any, int] = {v: i for i, v in enumerate(invars)}
-        self.enclosing = enclosing
+        self.level = level
         self.literals: dict[Any, int] = {}
         self.constants: set[int] = set()
-        self.bodies: dict[int, tuple[Any, Diagram]] = {}
-        self.calls: dict[tuple[int, str], Box] = {}
 
     def number(self, atom: Any) -> int:
         if not hasattr(atom, "val"):
@@ -168,13 +166,14 @@ class _Reader:
         """Whether a variable is a literal or an array that the program closes over."""
         return hasattr(atom, "val") or self.env[atom] in self.constants
 
-    def read(self, jaxpr: Any, enclosing: Enclosing) -> Diagram:
-        return read(jaxpr, enclosing)
+    def read(self, jaxpr: Any, level: Level) -> Diagram:
+        return read(jaxpr, level)
 
     def body(self, jaxpr: Any) -> Diagram:
-        if id(jaxpr) not in self.bodies:
-            self.bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.enclosing))
-        return self.bodies[id(jaxpr)][1]
+        bodies = self.level.bodies
+        if id(jaxpr) not in bodies:
+            bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.level))
+        return bodies[id(jaxpr)][1]
 
     def equation(self, eqn: Any) -> None:
         if eqn.outvars and all(getattr(v.aval, "dtype", None) == FLOAT0 for v in eqn.outvars):
@@ -188,8 +187,7 @@ class _Reader:
                 "return the value as an output, or keep the call outside of from_jax"
             )
         remember(eqn.primitive)
-        dom = Ty.of(wire_of(v.aval) for v in eqn.invars)
-        cod = Ty.of(wire_of(v.aval) for v in eqn.outvars)
+        dom, cod = types_of(eqn.invars), types_of(eqn.outvars)
         box = READERS.get(name, _generic)(self, eqn, dom, cod)
         made = self.build.add(box, [self.number(v) for v in eqn.invars])
         self.env.update(zip(eqn.outvars, made, strict=True))
@@ -215,6 +213,8 @@ def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
 
 
 def _param(reader: _Reader, value: Any) -> Any:
+    if type(value) in PLAIN:
+        return value
     if is_jaxpr(value):
         return _body(reader, value) if readable(value) else value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -244,9 +244,10 @@ def _jit(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     if pinned or p.get("compiler_options_kvs"):
         return _generic(reader, eqn, dom, cod)
     jaxpr, name = p.get("jaxpr", p.get("call_jaxpr")), p.get("name") or eqn.primitive.name
-    if (id(jaxpr), name) not in reader.calls:
-        reader.calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr))
-    return reader.calls[id(jaxpr), name]
+    calls = reader.level.calls
+    if (id(jaxpr), name) not in calls:
+        calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr))
+    return calls[id(jaxpr), name]
 
 
 def _scan(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
