@@ -18,7 +18,7 @@ import numpy as np
 from ...categories.errors import NoMeaningError
 from ..box import Box
 from ..graph import Graph, interpret
-from ..params import Body, Constant, derived
+from ..params import Body, Constant, Sealed, derived
 from ..syntax import Diagram
 from .arrays import aval, spread
 from .primitives import primitive
@@ -81,7 +81,7 @@ def _unwrapped(box: Box) -> dict[str, Any]:
 def _unwrap(value: Any) -> Any:
     if isinstance(value, Body):
         return _jaxpr(value)
-    if isinstance(value, Constant):
+    if isinstance(value, (Constant, Sealed)):
         return value.value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*map(_unwrap, value))

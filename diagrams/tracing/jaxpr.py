@@ -28,11 +28,11 @@ from ...categories.para import Para
 from ...categories.param import Given, Param
 from ..box import Box
 from ..graph import Builder
-from ..params import PLAIN, Body, canonical
+from ..params import PLAIN, Body, Sealed, canonical
 from ..syntax import Diagram
 from ..types import Ty
 from .arrays import FLOAT0, aval, constant, types_of
-from .primitives import remember
+from .primitives import foreign, remember
 from .rules import Level, custom
 
 __all__ = ["from_jax", "read"]
@@ -199,9 +199,16 @@ def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], 
 
 
 def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
-    """A primitive as it is; equal ones without bodies are one object."""
+    """A primitive as it is; equal ones without bodies are one object.
+
+    What a primitive of another library was given is for its own rules, which may compare it with what they made: it
+    stays as it is, the programs inside too.
+    """
     name = eqn.primitive.name
-    params = {k: v if name in SEALED else _param(reader, v) for k, v in eqn.params.items()}
+    if foreign(eqn.primitive):
+        params = {k: Sealed.of(v) for k, v in eqn.params.items()}
+    else:
+        params = {k: v if name in SEALED else _param(reader, v) for k, v in eqn.params.items()}
     if any(_has_body(v) for v in params.values()):
         return Box(name, dom, cod, op=name, params=params)
     items = tuple((k, canonical(v)) for k, v in params.items())

@@ -24,13 +24,14 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.linear_util import WrappedFun
 
 __all__ = ["changeable", "program"]
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes)
 # Where JAX puts results, and where it notes what it is tracing and for whom: they do not change what is traced.
 STATELESS = {"Store", "EqualStore", "TraceTag", "DynamicJaxprTrace", "DebugInfo"}
+# JAX's class of functions with transformations around them.
+WRAPPED = "WrappedFun"
 # What keeps the results of a function in what it closes over; what binds a call again and passes its rule on, with the
 # name by which it knows the rule; and the identity, where nothing is closed over.
 MEMOIZED = "_memoize.<locals>.memoized"
@@ -78,6 +79,8 @@ def _parts(kind: type) -> Callable[[Any], Sequence[Any]] | None:
         return None
     if kind.__name__ in STATELESS:
         return lambda x: ()
+    if kind.__name__ == WRAPPED:
+        return _wrapped
     if kind.__name__ in ("Unhashable", "_HashableWithStrictTypeEquality"):
         return lambda x: (x.val,)
     if kind.__name__ == "ShapedArray":
@@ -124,7 +127,7 @@ def _fixed(value: Any) -> Any:
     return tuple(value) if type(value) is list else value
 
 
-def _wrapped(f: WrappedFun) -> Sequence[Any]:
+def _wrapped(f: Any) -> Sequence[Any]:
     while (inner := _passed_on(f)) is not None:
         f = inner
     transforms = [
@@ -136,21 +139,25 @@ def _wrapped(f: WrappedFun) -> Sequence[Any]:
     return f.f, *transforms, f.params, f.in_type
 
 
-def _passed_on(f: WrappedFun) -> WrappedFun | None:
+def _passed_on(f: Any) -> Any:
     """The rule of a call that was bound again, which a rule passes on as it is, for the same types; else None."""
     outer = _thunk(f)
     rule = outer.get("jvp", outer.get("fwd"))
-    if not isinstance(rule, WrappedFun) or rule.transforms or rule.params or type(rule.f) is not FunctionType:
+    if not _is_wrapped(rule) or rule.transforms or rule.params or type(rule.f) is not FunctionType:
         return None
     lift = _held(rule.f) if _of_jax(rule.f) and rule.f.__qualname__ in LIFTS else {}
     inner = lift.get(LIFTS.get(rule.f.__qualname__, ""))
-    if not isinstance(inner, WrappedFun) or lift.get("num_consts") != 0:
+    if not _is_wrapped(inner) or lift.get("num_consts") != 0:
         return None
     here, there = outer.get("in_avals"), _thunk(inner).get("in_avals")
     return inner if here is not None and there is not None and program(here) == program(there) else None
 
 
-def _thunk(f: WrappedFun) -> dict[str, Any]:
+def _is_wrapped(value: Any) -> bool:
+    return type(value).__name__ == WRAPPED and type(value).__module__.startswith("jax.")
+
+
+def _thunk(f: Any) -> dict[str, Any]:
     """What JAX's memoized function, which traces a rule, closes over; nothing if this is none."""
     if f.transforms or f.params or type(f.f) is not FunctionType or not _of_jax(f.f) or f.f.__qualname__ != MEMOIZED:
         return {}
@@ -172,6 +179,5 @@ PARTS: dict[type, Callable[[Any], Sequence[Any]]] = {
     functools.partial: lambda f: (f.func, f.args, tuple(f.keywords.items())),
     MethodType: lambda f: (f.__func__, _Itself(f.__self__)),
     FunctionType: _function,
-    WrappedFun: _wrapped,
     type(jax.tree.structure(0)): _tree,
 }
