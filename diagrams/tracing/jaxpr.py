@@ -15,7 +15,6 @@ JAX 0.10 has closed and open jaxprs, 0.12 has one class for both: nothing here a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, overload
@@ -23,7 +22,7 @@ from typing import Any, overload
 import jax
 import numpy as np
 
-from ...categories.errors import EffectError, InputError
+from ...categories.errors import InputError
 from ...categories.para import Para
 from ...categories.param import Given, Param
 from ..box import Box
@@ -32,22 +31,18 @@ from ..params import PLAIN, Body, Sealed, canonical
 from ..syntax import Diagram
 from ..types import Ty
 from .arrays import FLOAT0, aval, constant, types_of
+from .effects import DEBUGGING, SEALED, held
 from .primitives import foreign, remember
 from .rules import Level, custom
 
 __all__ = ["from_jax", "read"]
 
-# Scoped names are not effects on the world; every other effect is refused.
-HARMLESS = {"NamedAxisEffect"}
-# These bind names of axes or memory that their bodies refer to: they are run as they are, and do not open.
-SEALED = {"shard_map", "pallas_call", "xla_pmap"}
-
 
 @overload
-def from_jax(f: Callable[..., Any], *examples: Any) -> Diagram: ...
+def from_jax(f: Callable[..., Any], *examples: Any, debug: str = "refuse") -> Diagram: ...
 @overload
-def from_jax(f: Callable[..., Any], *examples: Any, params: Any) -> Para: ...
-def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagram | Para:
+def from_jax(f: Callable[..., Any], *examples: Any, params: Any, debug: str = "refuse") -> Para: ...
+def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None, debug: str = "refuse") -> Diagram | Para:
     """The diagram of `f`, a JAX function over pytrees, traced at the shapes and dtypes of `examples`.
 
     `examples` are arrays, `jax.ShapeDtypeStruct`s, single-wire types such as `R(3)`, or pytrees of
@@ -58,12 +53,17 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagr
     the examples, and the result is a model: a `Para` whose parameters are named by their paths in the
     tree and begin with the arrays or initializers that stand in it.
 
-    Raises `EffectError` for I/O callbacks, prints and mutation, and `InputError` for a leaf that is no
+    `debug` says what becomes of `jax.debug.print` and its like: "refuse", "drop", or "keep": then a program of the
+    diagram or of its derivative prints too, while `simplify` drops what no output needs, prints as well.
+
+    Raises `EffectError` for I/O callbacks, prints that are refused and mutation, and `InputError` for a leaf that is no
     array or that JAX would narrow.
 
     >>> from_jax(lambda p, x: x @ p["w"] + p["b"], R(3), params={"w": R(3, 2), "b": R(2)}).params
     {'b': R(2), 'w': R(3, 2)}
     """
+    if debug not in DEBUGGING:
+        raise InputError(f'debug={debug!r}: prints are "refuse", "keep" or "drop"')
     data, datadef = _leaves(examples)
     weights, weightdef = _leaves(params)
     shapes = [_example(f"example {p[0].idx}{jax.tree_util.keystr(p[1:])}", x) for p, x in data]
@@ -74,7 +74,7 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None) -> Diagr
         first = () if params is None else (jax.tree.unflatten(weightdef, values[len(data) :]),)
         return f(*first, *arguments)
 
-    arrow = read(jax.make_jaxpr(flat)(*shapes))
+    arrow = read(jax.make_jaxpr(flat)(*shapes), Level(debug=debug))
     if params is None:
         return arrow
     last = arrow.dom[len(data) :]
@@ -179,13 +179,8 @@ class _Reader:
         if eqn.outvars and all(getattr(v.aval, "dtype", None) == FLOAT0 for v in eqn.outvars):
             return  # an empty tangent, which carries nothing
         name = eqn.primitive.name
-        effects = [e for e in eqn.effects if type(e).__name__ not in HARMLESS]
-        if effects:
-            shown = re.sub(r"\b0x[0-9a-f]+", "...", ", ".join(sorted(str(e) for e in effects)))
-            raise EffectError(
-                f"{name} has the effect {shown}, which a diagram cannot hold: "
-                "return the value as an output, or keep the call outside of from_jax"
-            )
+        if not held(eqn, self.level.debug):
+            return
         remember(eqn.primitive)
         dom, cod = types_of(eqn.invars), types_of(eqn.outvars)
         box = READERS.get(name, _generic)(self, eqn, dom, cod)

@@ -18,7 +18,10 @@ import jax.numpy as jnp
 
 from ...categories.errors import NoMeaningError
 
-__all__ = ["foreign", "known", "primitive", "public_name", "remember"]
+__all__ = ["DEBUG", "calls_out", "foreign", "known", "primitive", "public_name", "remember"]
+
+# What shows values and changes none.
+DEBUG = {"debug_callback", "debug_print"}
 
 _met: dict[str, Any] = {}
 
@@ -47,6 +50,11 @@ def foreign(p: Any) -> bool:
         return False
     of_jax = (vars(module) for name, module in tuple(sys.modules.items()) if name.startswith("jax."))
     return not any(value is p for held in of_jax for value in tuple(held.values()))
+
+
+def calls_out(name: str) -> bool:
+    """Whether a primitive calls a function of the user's while a program runs, or is another library's."""
+    return name in DEBUG or name.endswith("_callback") or foreign(primitive(name))
 
 
 def public_name(p: Any) -> str | None:

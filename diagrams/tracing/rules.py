@@ -29,9 +29,13 @@ Enclosing = tuple[tuple[Hashable, dict[str, Rule]], ...]
 
 @dataclass(eq=False)
 class Level:
-    """A program, or a rule, that is being read: the rules that it stands in, and what was read of it so far."""
+    """A program, or a rule, that is being read: the rules that it stands in, and what was read of it so far.
+
+    `debug` says what becomes of prints and other debugging callbacks: "refuse", "keep" or "drop".
+    """
 
     enclosing: Enclosing = ()
+    debug: str = "refuse"
     bodies: dict[int, tuple[Any, Diagram]] = field(default_factory=dict)
     calls: dict[tuple[int, str], Box] = field(default_factory=dict)
     kinds: dict[Hashable, Kind] = field(default_factory=dict)
@@ -88,7 +92,8 @@ def _rules(reader: Reader, key: Hashable, makers: Makers, label: str) -> dict[st
     rules: dict[str, Rule] = {}
     enclosing = (*reader.level.enclosing, (key, rules))
     for k, make in makers.items():
-        rules[k] = Rule(lambda make=make: reader.read(make(), Level(enclosing)), len(enclosing) - 1, label)
+        level = Level(enclosing, reader.level.debug)
+        rules[k] = Rule(lambda make=make, level=level: reader.read(make(), level), len(enclosing) - 1, label)
     return rules
 
 
