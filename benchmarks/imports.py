@@ -22,12 +22,13 @@ from .contestants import BASE, TOLERANCE, assemble
 from .programs import difference, entry
 from .timing import Effort, rounds, seconds
 
-__all__ = ["LIBRARIES", "LLAMAS", "STAGES", "THEIRS", "Llama", "measure"]
+__all__ = ["ALONE", "LIBRARIES", "LLAMAS", "STAGES", "THEIRS", "Llama", "measure"]
 
 MODELS = ("mlp64", "transformer")
 LIBRARIES = (BASE, "Equinox", "Flax NNX")
 STAGES = ("from_jax", "reverse", "hand over to JAX", "together")
 THEIRS = "JAX traces the gradient"
+ALONE = "JAX traces the value"
 Imported = tuple[Callable[..., jax.Array], Any, tuple[Any, Any]]
 
 
@@ -58,9 +59,10 @@ def measure(size: str, effort: Effort, say: Callable[[str], None]) -> dict[str, 
         for side in sides.values():
             side()
         times = rounds(sides, effort)
-        (base,) = times["theirs"]
+        base, value = times["theirs"]
         rows = {stage: entry(samples, base) for stage, samples in zip(STAGES, times["ours"], strict=True)}
-        found[name] = {"rows": rows | {THEIRS: entry(base, base)}, "difference": off}
+        rows |= {THEIRS: entry(base, base), ALONE: entry(value, base)}
+        found[name] = {"rows": rows, "difference": off}
     return found
 
 
@@ -96,8 +98,11 @@ def _ours(f: Callable[..., jax.Array], params: Any, data: tuple[Any, Any]) -> tu
     return *times, sum(times)
 
 
-def _theirs(f: Callable[..., jax.Array], params: Any, data: tuple[Any, Any]) -> tuple[float]:
-    return (seconds(lambda: jax.make_jaxpr(jax.value_and_grad(lambda *args: f(*args)))(params, *data)),)
+def _theirs(f: Callable[..., jax.Array], params: Any, data: tuple[Any, Any]) -> tuple[float, float]:
+    return (
+        seconds(lambda: jax.make_jaxpr(jax.value_and_grad(lambda *args: f(*args)))(params, *data)),
+        seconds(lambda: jax.make_jaxpr(lambda *args: f(*args))(params, *data)),
+    )
 
 
 def _difference(f: Callable[..., jax.Array], params: Any, data: tuple[Any, Any]) -> float:

@@ -82,7 +82,8 @@ Python code, with the text that is shown."""
 IMPORTS = """\
 Models that are written in plain JAX, Equinox and Flax, and a *llama* in plain JAX: the loss is imported by `from_jax`,
 differentiated by `reverse` in the parameters and handed back to JAX, beside JAX's own trace of value and gradient of
-the same function. All was done once before in the process."""
+the same function. All was done once before in the process. The last column is a part of the first: `from_jax` has JAX
+run the program once."""
 
 EPOCH = """\
 An epoch of an MLP by gradient descent, each step on a batch of its own: `compile(learner.epoch(n))`, one scan, beside a

@@ -149,6 +149,7 @@ def test_imported_programs_agree_with_jax_and_are_traced_beside_it(ran):
             "hand over to JAX",
             "together",
             "JAX traces the gradient",
+            "JAX traces the value",
         }
 
 

@@ -142,11 +142,11 @@ def _wrapped(f: Any) -> Sequence[Any]:
 def _passed_on(f: Any) -> Any:
     """The rule of a call that was bound again, which a rule passes on as it is, for the same types; else None."""
     outer = _thunk(f)
-    rule = outer.get("jvp", outer.get("fwd"))
+    rule: Any = outer.get("jvp", outer.get("fwd"))
     if not _is_wrapped(rule) or rule.transforms or rule.params or type(rule.f) is not FunctionType:
         return None
     lift = _held(rule.f) if _of_jax(rule.f) and rule.f.__qualname__ in LIFTS else {}
-    inner = lift.get(LIFTS.get(rule.f.__qualname__, ""))
+    inner: Any = lift.get(LIFTS.get(rule.f.__qualname__, ""))
     if not _is_wrapped(inner) or lift.get("num_consts") != 0:
         return None
     here, there = outer.get("in_avals"), _thunk(inner).get("in_avals")
