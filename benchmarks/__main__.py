@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from . import certifying, epochs, models, reading, repetition, second_order, syntax, traces
+from . import certifying, epochs, imports, models, reading, repetition, second_order, syntax, traces
 from .budgets import budgets
 from .cases import CASES, EPOCHS, SECOND, STACKS
 from .report import environment, markdown
@@ -57,6 +57,10 @@ def _epoch(size: str, part: str, say: Say) -> dict[str, Any]:
     return epochs.measure(EPOCHS[size], EFFORTS[size], say)
 
 
+def _imports(size: str, part: str, say: Say) -> dict[str, Any]:
+    return imports.measure(size, EFFORTS[size]["python"], say)
+
+
 def _reading(size: str, part: str, say: Say) -> dict[str, Any]:
     return reading.measure(READ[size], CASES["transformer"][size], say)  # type: ignore[arg-type]
 
@@ -78,6 +82,7 @@ PARTS: dict[str, Callable[[str, str, Say], dict[str, Any]]] = {
     **{name: lambda size, part, say: _second(size, SECOND_ORDER[part], say) for name in SECOND_ORDER},
     "repetition": _repetition,
     "epoch": _epoch,
+    "imports": _imports,
     "reading": _reading,
     "certifying": _certifying,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import epochs, reading, repetition
 from .contestants import CONTROL, OURS
+from .imports import STAGES as IMPORT
 from .programs import TIMES
 from .syntax import DERIVATIVES, STAGES
 from .traces import OURS as PYTHON
@@ -49,6 +50,11 @@ def _repetition(result: dict[str, Any]) -> list[Budget]:
     found += _ratios(f"repeat, n = {n}, recompute, to jax.checkpoint", memory, repetition.RECOMPUTED, memory["like"])
     less = _ratio(memory["saved"]["temporary"])
     return [*found, _budget(f"repeat, n = {n}: temporary memory of recompute, to that of store", less, HALF)]
+
+
+def _imports(result: dict[str, Any]) -> list[Budget]:
+    rows = {name: found["rows"][IMPORT[-1]] for name, found in result.items()}
+    return [_budget(f"imported {name}: gradient in Python", _ratio(row), TRACE) for name, row in rows.items()]
 
 
 def _epoch(result: dict[str, Any]) -> list[Budget]:
@@ -97,6 +103,7 @@ def _certifying(result: dict[str, Any]) -> list[Budget]:
 PARTS = {
     "repetition": _repetition,
     "epoch": _epoch,
+    "imports": _imports,
     "syntax": _syntax,
     "reading": _reading,
     "certifying": _certifying,

@@ -79,6 +79,12 @@ READING = """\
 What it costs to simplify a diagram and to list it, one line a box, and to read a gradient as formulas of arrays and as
 Python code, with the text that is shown."""
 
+IMPORTS = """\
+Models that are written in plain JAX, Equinox and Flax, and a *llama* in plain JAX: the loss is imported by `from_jax`,
+differentiated by `reverse` in the parameters and handed back to JAX, beside JAX's own trace of value and gradient of
+the same function. All was done once before in the process. The last column is a part of the first: `from_jax` has JAX
+run the program once."""
+
 EPOCH = """\
 An epoch of an MLP by gradient descent, each step on a batch of its own: `compile(learner.epoch(n))`, one scan, beside a
 Python loop over `compile(learner)`, and both by hand. All are given the memory of the parameters."""
@@ -176,6 +182,14 @@ def _epoch(result: dict[str, Any]) -> str:
     return "\n\n".join([EPOCH, said, table(["", "an epoch"], rows), loop])
 
 
+def _imports(result: dict[str, Any]) -> str:
+    stages = list(next(iter(result.values()))["rows"])
+    rows = [[name, *[cell(found["rows"][stage], TIME) for stage in stages]] for name, found in result.items()]
+    off = max(found["difference"] for found in result.values())
+    said = f"Largest relative difference of values and gradients: {off:.0e}."
+    return "\n\n".join([IMPORTS, said, table(["", *stages], rows)])
+
+
 def _syntax(result: dict[str, Any]) -> str:
     others = [[f"{int(n):,}", per_box(run["median"], int(n))] for n, run in result["discopy"].items()]
     return "\n\n".join(
@@ -251,6 +265,7 @@ def _certifying(result: dict[str, Any]) -> str:
 SECTIONS = {
     "repetition": ("Repetition", _repetition),
     "epoch": ("An epoch", _epoch),
+    "imports": ("Imported programs", _imports),
     "syntax": ("Syntax at scale", _syntax),
     "reading": ("Reading a derivative", _reading),
     "certifying": ("Finding wrong derivatives", _certifying),

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..categories.errors import FileError
-from .params import Body, Constant, Marked, Rule
+from .params import Body, Constant, Marked, Rule, Sealed
 from .tracing.primitives import primitive
 
 if TYPE_CHECKING:
@@ -84,9 +84,17 @@ WRITERS: tuple[tuple[Callable[[Any], Any], Callable[[Any, Callable[[Any], Any]],
     (lambda v: getattr(getattr(v, "mesh", None), "empty", False), lambda v, walk: {"$unsharded": len(v.spec)}),
     (lambda v: hasattr(v, "bind") and hasattr(v, "multiple_results"), lambda v, walk: {"$primitive": v.name}),
     (lambda v: type(v).__name__ == "PRNGImpl", lambda v, walk: {"$prng": v.name}),
+    (lambda v: isinstance(v, Sealed), lambda v, walk: {"$sealed": _sealed(v.value, walk)}),
     (lambda v: isinstance(v, Marked), lambda v, walk: {"$marked": list(v.names)}),
     (lambda v: _policy(v), lambda v, walk: {"$policy": _policy(v)}),
 )
+
+
+def _sealed(value: Any, walk: Callable[[Any], Any]) -> Any:
+    """Numbers of numpy as what they are."""
+    if type(value) is tuple:
+        return {"$tuple": [_sealed(v, walk) for v in value]}
+    return {"$numpy": walk(Constant(value))} if isinstance(value, np.generic) else walk(value)
 
 
 def _array(constant: Constant) -> dict[str, Any]:
@@ -238,6 +246,8 @@ DECODERS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
     "$dtype": lambda t, walk: _dtype(t["$dtype"]),
     "$array": _decode_array,
     "$policy": _decode_policy,
+    "$sealed": lambda t, walk: Sealed(walk(t["$sealed"])),
+    "$numpy": lambda t, walk: walk(t["$numpy"]).value[()],
     "$marked": lambda t, walk: Marked(tuple(t["$marked"])),
     "$primitive": lambda t, walk: primitive(t["$primitive"]),
     "$prng": lambda t, walk: _prng(t["$prng"]),

@@ -1,9 +1,10 @@
 """Static parameters of a box: the values that are not plain Python.
 
 A box holds hashable specifications only: None, bool, int, float, complex, str, tuples of these,
-dtypes, the enumerations and records of `jax.lax`, and three kinds of our own: `Body` (a diagram
-inside), `Constant` (an array) and `Rule` (a diagram that is traced only when it is asked for). Any
-other hashable object is let through, and cannot be saved. How they are written down is in `codec`.
+dtypes, the enumerations and records of `jax.lax`, and four kinds of our own: `Body` (a diagram
+inside), `Constant` (an array), `Rule` (a diagram that is traced only when it is asked for) and `Sealed`
+(what a primitive of another library was given, as it is). Any other object is let through, and
+cannot be saved. How they are written down is in `codec`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..categories.errors import NoMeaningError
 if TYPE_CHECKING:
     from .syntax import Diagram
 
-__all__ = ["KEPT", "Body", "Constant", "Marked", "Rule", "canonical", "derived", "standing"]
+__all__ = ["KEPT", "PLAIN", "Body", "Constant", "Marked", "Rule", "Sealed", "canonical", "derived", "standing"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,27 @@ class Marked:
         return prim.name == "name" and params["name"] in self.names
 
 
+@dataclass(frozen=True, eq=False)
+class Sealed:
+    """A parameter that must stay as it is, where a box would keep another: a number of numpy, or a tuple with some."""
+
+    value: Any
+
+    @classmethod
+    def of(cls, value: Any) -> Any:
+        """The value, sealed if a box would put another in its place."""
+        return cls(value) if _altered(value) else value
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Sealed, (self.value,)
+
+
+def _altered(value: Any) -> bool:
+    return isinstance(value, np.generic) or (isinstance(value, tuple) and any(map(_altered, value)))
+
+
 KEPT = 4
+PLAIN = {type(None), bool, int, float, str}  # parameters that are just what they are
 
 # The rules whose digests are being computed, outermost first: a digest inside of them depends on where it stands.
 _above: ContextVar[tuple[Rule, ...]] = ContextVar("_above", default=())
@@ -167,6 +188,8 @@ def derived(owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:
 
 def canonical(value: Any) -> Any:
     """The value with numpy scalars as Python's and lists as tuples, so that equal parameters are equal objects."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, np.generic) and value.ndim == 0 and value.dtype.kind in "biufc":
         return value.item()
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -32,7 +32,8 @@ from jax import lax
 from ..categories.errors import DerivativeError, ParalensError
 from ..diagrams.box import Box
 from ..diagrams.syntax import Diagram
-from ..diagrams.tracing.jaxpr import READERS, SEALED, from_jax
+from ..diagrams.tracing.effects import SEALED
+from ..diagrams.tracing.jaxpr import READERS, from_jax
 from ..diagrams.tracing.primitives import known, primitive
 from ..diagrams.types import R
 from .derivatives.derivative import forward, reverse

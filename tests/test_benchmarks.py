@@ -28,7 +28,7 @@ def benchmarks(*options):
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
     """The output and the numbers of one run at the smallest size."""
-    return run_of(tmp_path_factory, "syntax", "mlp4", "second-mlp4", "epoch", "reading")
+    return run_of(tmp_path_factory, "syntax", "mlp4", "second-mlp4", "epoch", "imports", "reading")
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +135,24 @@ def test_syntax_has_every_stage_of_every_size_and_exponents(ran):
     assert set(syntax["exponents"]) == {*STAGES, *DERIVATIVES, "discopy"}
 
 
+def test_imported_programs_agree_with_jax_and_are_traced_beside_it(ran):
+    found = ran[1]["imports"]
+    assert set(found) == {
+        *[f"{model}, {library}" for model in ("mlp64", "transformer") for library in ("JAX", "Equinox", "Flax NNX")],
+        "llama, JAX",
+    }
+    for program in found.values():
+        assert program["difference"] < 1e-4
+        assert set(program["rows"]) == {
+            "from_jax",
+            "reverse",
+            "hand over to JAX",
+            "together",
+            "JAX traces the gradient",
+            "JAX traces the value",
+        }
+
+
 def test_reading_a_gradient_is_measured_and_grows_with_the_number_of_boxes(ran):
     reading = ran[1]["reading"]
     assert len(reading["sizes"]) == 2 and set(reading["exponents"]) == {"simplify", "listing"}
@@ -157,7 +175,14 @@ def test_every_budget_says_its_limit_and_whether_it_is_met(ran):
     assert len(results["budgets"]) == 4 + 4 + 2 + len(STAGES | DERIVATIVES) + 3
     assert all(b["met"] == (b["value"] <= b["limit"]) for b in results["budgets"])
     assert {"processor", "cores", "Python", "jax", "equinox", "flax", "date", "command"} <= set(results["environment"])
-    for title in ("Benchmarks", "Second order", "An epoch", "Syntax at scale", "Reading a derivative"):
+    for title in (
+        "Benchmarks",
+        "Second order",
+        "An epoch",
+        "Imported programs",
+        "Syntax at scale",
+        "Reading a derivative",
+    ):
         assert title in output
 
 

@@ -35,6 +35,7 @@ from ...diagrams.box import Box
 from ...diagrams.graph import interpret
 from ...diagrams.syntax import Diagram, require
 from ...diagrams.tracing.emit import apply_box
+from ...diagrams.tracing.primitives import calls_out
 from .arrays import Entries, filled, known, numbers_of, symbols_of, unknown, values_of
 from .indexing import INDEXING
 from .matrices import MATRICES
@@ -114,8 +115,10 @@ def _constant(box: Box) -> list[Entries]:
 
 
 def _counts(box: Box) -> bool:
-    """Whether the box is a primitive on whole numbers and truth values, or a list of them."""
-    return box.op == "iota" or (bool(box.op) and all(w.kind in "ZB" for w in (*box.dom.inside, *box.cod.inside)))
+    """Whether the box is a primitive of JAX on whole numbers and truth values, or a list of them."""
+    if box.op == "iota" or not box.op:
+        return bool(box.op)
+    return all(w.kind in "ZB" for w in (*box.dom.inside, *box.cod.inside)) and not calls_out(box.op)
 
 
 def _computed(box: Box, arrays: Sequence[Entries]) -> list[Entries]:

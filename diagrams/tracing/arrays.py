@@ -15,7 +15,17 @@ from ..box import Box
 from ..params import Constant
 from ..types import Ty, Wire, dtype_name, wire
 
-__all__ = ["FLOAT0", "array_or_key", "aval", "constant", "parts_of_key", "spread", "wire_of", "zeros"]
+__all__ = [
+    "FLOAT0",
+    "array_or_key",
+    "aval",
+    "constant",
+    "parts_of_key",
+    "spread",
+    "types_of",
+    "wire_of",
+    "zeros",
+]
 
 FLOAT0 = jax.dtypes.float0
 
@@ -40,6 +50,19 @@ def wire_of(a: Any) -> Wire:
     if not hasattr(a, "shape") or not hasattr(a, "dtype"):
         raise EffectError(f"a wire carries arrays, and cannot carry {a}")
     return wire(tuple(map(int, a.shape)), dtype_name(a.dtype))
+
+
+def types_of(atoms: Sequence[Any]) -> Ty:
+    """The type of the variables and literals of a jaxpr; equal ones are one object."""
+    try:
+        return _types(tuple((v.aval.shape, v.aval.dtype) for v in atoms))
+    except AttributeError:
+        return Ty.of(wire_of(v.aval) for v in atoms)
+
+
+@lru_cache(maxsize=65536)
+def _types(arrays: tuple[tuple[Any, Any], ...]) -> Ty:
+    return Ty.of(wire(tuple(map(int, shape)), dtype_name(dtype)) for shape, dtype in arrays)
 
 
 def zeros(w: Wire) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 from ...categories.errors import NoMeaningError
 from ..box import Box
 from ..graph import Graph, interpret
-from ..params import Body, Constant, derived
+from ..params import Body, Constant, Sealed, derived
 from ..syntax import Diagram
 from .arrays import array_or_key, aval, spread
 from .primitives import primitive
@@ -68,15 +68,20 @@ def _definition(box: Box, values: Sequence[Any]) -> Sequence[Any]:
 
 def _bind(box: Box, values: Sequence[Any]) -> Sequence[Any]:
     p = primitive(box.op)
-    params = {k: _unwrap(v) for k, v in box.params.items()}
+    # the jaxpr of a body is kept with the body, which other boxes have too
+    params = derived(box, "unwrapped", lambda: None if box.bodies else _unwrapped(box)) or _unwrapped(box)
     made = p.bind(*values, **p.get_bind_params(params))
     return made if p.multiple_results else (made,)
+
+
+def _unwrapped(box: Box) -> dict[str, Any]:
+    return {k: _unwrap(v) for k, v in box.params.items()}
 
 
 def _unwrap(value: Any) -> Any:
     if isinstance(value, Body):
         return _jaxpr(value)
-    if isinstance(value, Constant):
+    if isinstance(value, (Constant, Sealed)):
         return value.value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*map(_unwrap, value))

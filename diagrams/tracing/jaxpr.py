@@ -15,7 +15,6 @@ JAX 0.10 has closed and open jaxprs, 0.12 has one class for both: nothing here a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, overload
@@ -23,34 +22,34 @@ from typing import Any, overload
 import jax
 import numpy as np
 
-from ...categories.errors import EffectError, InputError
+from ...categories.errors import InputError
 from ...categories.para import Para
 from ...categories.param import Given, Param
 from ..box import Box
 from ..graph import Builder
-from ..params import Body, canonical
+from ..params import PLAIN, Body, Sealed, canonical
 from ..syntax import Diagram
 from ..types import Ty
 from .arguments import note_arguments
-from .arrays import FLOAT0, aval, constant, wire_of
+from .arrays import FLOAT0, aval, constant, types_of
+from .effects import DEBUGGING, SEALED, held
 from .modules import named_modules
-from .primitives import remember
-from .rules import Enclosing, custom
+from .primitives import foreign, remember
+from .rules import Level, custom
 from .scopes import Scopes, closed, noted, scopes_of
 
 __all__ = ["from_jax", "read"]
 
-# Scoped names are not effects on the world; every other effect is refused.
-HARMLESS = {"NamedAxisEffect"}
-# These bind names of axes or memory that their bodies refer to: they are run as they are, and do not open.
-SEALED = {"shard_map", "pallas_call", "xla_pmap"}
-
 
 @overload
-def from_jax(f: Callable[..., Any], *examples: Any, scopes: bool = True) -> Diagram: ...
+def from_jax(f: Callable[..., Any], *examples: Any, scopes: bool = True, debug: str = "refuse") -> Diagram: ...
 @overload
-def from_jax(f: Callable[..., Any], *examples: Any, params: Any, scopes: bool = True) -> Para: ...
-def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None, scopes: bool = True) -> Diagram | Para:
+def from_jax(
+    f: Callable[..., Any], *examples: Any, params: Any, scopes: bool = True, debug: str = "refuse"
+) -> Para: ...
+def from_jax(
+    f: Callable[..., Any], *examples: Any, params: Any = None, scopes: bool = True, debug: str = "refuse"
+) -> Diagram | Para:
     """The diagram of `f`, a JAX function over pytrees, traced at the shapes and dtypes of `examples`.
 
     `examples` are arrays, `jax.ShapeDtypeStruct`s, single-wire types such as `R(3)`, or pytrees of
@@ -64,12 +63,17 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None, scopes: 
     The parts of a program that have names, by `jax.named_scope` or as modules of Flax, Haiku and Equinox, become closed
     boxes of these names, nested as they are (see `scopes`); `scopes=False` leaves the diagram flat.
 
-    Raises `EffectError` for I/O callbacks, prints and mutation, and `InputError` for a leaf that is no
+    `debug` says what becomes of `jax.debug.print` and its like: "refuse", "drop", or "keep": then a program of the
+    diagram or of its derivative prints too, while `simplify` drops what no output needs, prints as well.
+
+    Raises `EffectError` for I/O callbacks, prints that are refused and mutation, and `InputError` for a leaf that is no
     array or that JAX would narrow.
 
     >>> from_jax(lambda p, x: x @ p["w"] + p["b"], R(3), params={"w": R(3, 2), "b": R(2)}).params
     {'b': R(2), 'w': R(3, 2)}
     """
+    if debug not in DEBUGGING:
+        raise InputError(f'debug={debug!r}: prints are "refuse", "keep" or "drop"')
     data, datadef = _leaves(examples)
     weights, weightdef = _leaves(params)
     shapes = [_example(f"example {p[0].idx}{jax.tree_util.keystr(p[1:])}", x) for p, x in data]
@@ -82,9 +86,9 @@ def from_jax(f: Callable[..., Any], *examples: Any, params: Any = None, scopes: 
 
     if scopes:
         with named_modules():
-            arrow = closed(read(jax.make_jaxpr(flat)(*shapes)))
+            arrow = closed(read(jax.make_jaxpr(flat)(*shapes), Level(debug=debug)))
     else:
-        arrow = read(jax.make_jaxpr(flat)(*shapes))
+        arrow = read(jax.make_jaxpr(flat)(*shapes), Level(debug=debug))
     note_arguments(arrow, f, [p for p, _ in data], skip=int(params is not None))
     if params is None:
         return arrow
@@ -120,11 +124,11 @@ def _example(where: str, leaf: Any) -> Any:
     raise InputError(f"{where} is {leaf!r}: give an array, a ShapeDtypeStruct or a type, and close over the rest")
 
 
-def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
-    """The diagram of a jaxpr, closed or open; `enclosing` are the custom rules that are being read."""
+def read(jaxpr: Any, level: Level | None = None) -> Diagram:
+    """The diagram of a jaxpr, closed or open; `level` is the program or the rule that it is a part of."""
     inner = getattr(jaxpr, "jaxpr", jaxpr)
     consts = getattr(jaxpr, "consts", ())
-    reader = _Reader(inner.invars, enclosing)
+    reader = _Reader(inner.invars, Level() if level is None else level)
     for var, value in zip(inner.constvars, consts, strict=True):
         reader.env[var] = reader.constant(value, bool(getattr(var.aval, "weak_type", False)))
     for eqn in inner.eqns:
@@ -132,7 +136,7 @@ def read(jaxpr: Any, enclosing: Enclosing = ()) -> Diagram:
         reader.note(_scopes(eqn))
     outputs = [reader.number(v) for v in inner.outvars]
     reader.note(())
-    cod = Ty.of(wire_of(v.aval) for v in inner.outvars)
+    cod = types_of(inner.outvars)
     return noted(Diagram.of_graph(reader.build.finish(outputs, cod)), reader.scopes)
 
 
@@ -161,15 +165,13 @@ def is_jaxpr(value: Any) -> bool:
 class _Reader:
     """The graph under construction, and the number of the wire of each variable of the jaxpr."""
 
-    def __init__(self, invars: Sequence[Any], enclosing: Enclosing) -> None:
-        self.build = Builder(Ty.of(wire_of(v.aval) for v in invars))
+    def __init__(self, invars: Sequence[Any], level: Level) -> None:
+        self.build = Builder(types_of(invars))
         self.env: dict[Any, int] = {v: i for i, v in enumerate(invars)}
-        self.enclosing = enclosing
+        self.level = level
         self.scopes: list[Scopes] = []
         self.literals: dict[Any, int] = {}
         self.constants: set[int] = set()
-        self.bodies: dict[int, tuple[Any, Diagram]] = {}
-        self.calls: dict[tuple[int, str], Box] = {}
 
     def note(self, scopes: Scopes) -> None:
         """Note the scopes of the nodes that were added since the last time."""
@@ -194,28 +196,23 @@ class _Reader:
         """Whether a variable is a literal or an array that the program closes over."""
         return hasattr(atom, "val") or self.env[atom] in self.constants
 
-    def read(self, jaxpr: Any, enclosing: Enclosing) -> Diagram:
-        return read(jaxpr, enclosing)
+    def read(self, jaxpr: Any, level: Level) -> Diagram:
+        return read(jaxpr, level)
 
     def body(self, jaxpr: Any) -> Diagram:
-        if id(jaxpr) not in self.bodies:
-            self.bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.enclosing))
-        return self.bodies[id(jaxpr)][1]
+        bodies = self.level.bodies
+        if id(jaxpr) not in bodies:
+            bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.level))
+        return bodies[id(jaxpr)][1]
 
     def equation(self, eqn: Any) -> None:
         if eqn.outvars and all(getattr(v.aval, "dtype", None) == FLOAT0 for v in eqn.outvars):
             return  # an empty tangent, which carries nothing
         name = eqn.primitive.name
-        effects = [e for e in eqn.effects if type(e).__name__ not in HARMLESS]
-        if effects:
-            shown = re.sub(r"\b0x[0-9a-f]+", "...", ", ".join(sorted(str(e) for e in effects)))
-            raise EffectError(
-                f"{name} has the effect {shown}, which a diagram cannot hold: "
-                "return the value as an output, or keep the call outside of from_jax"
-            )
+        if not held(eqn, self.level.debug):
+            return
         remember(eqn.primitive)
-        dom = Ty.of(wire_of(v.aval) for v in eqn.invars)
-        cod = Ty.of(wire_of(v.aval) for v in eqn.outvars)
+        dom, cod = types_of(eqn.invars), types_of(eqn.outvars)
         box = READERS.get(name, _generic)(self, eqn, dom, cod)
         made = self.build.add(box, [self.number(v) for v in eqn.invars])
         self.env.update(zip(eqn.outvars, made, strict=True))
@@ -227,9 +224,16 @@ def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], 
 
 
 def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
-    """A primitive as it is; equal ones without bodies are one object."""
+    """A primitive as it is; equal ones without bodies are one object.
+
+    What a primitive of another library was given is for its own rules, which may compare it with what they made: it
+    stays as it is, the programs inside too.
+    """
     name = eqn.primitive.name
-    params = {k: v if name in SEALED else _param(reader, v) for k, v in eqn.params.items()}
+    if foreign(eqn.primitive):
+        params = {k: Sealed.of(v) for k, v in eqn.params.items()}
+    else:
+        params = {k: v if name in SEALED else _param(reader, v) for k, v in eqn.params.items()}
     if any(_has_body(v) for v in params.values()):
         return Box(name, dom, cod, op=name, params=params)
     items = tuple((k, canonical(v)) for k, v in params.items())
@@ -241,6 +245,8 @@ def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
 
 
 def _param(reader: _Reader, value: Any) -> Any:
+    if type(value) in PLAIN:
+        return value
     if is_jaxpr(value):
         return _body(reader, value) if readable(value) else value
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -270,9 +276,10 @@ def _jit(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     if pinned or p.get("compiler_options_kvs"):
         return _generic(reader, eqn, dom, cod)
     jaxpr, name = p.get("jaxpr", p.get("call_jaxpr")), p.get("name") or eqn.primitive.name
-    if (id(jaxpr), name) not in reader.calls:
-        reader.calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr))
-    return reader.calls[id(jaxpr), name]
+    calls = reader.level.calls
+    if (id(jaxpr), name) not in calls:
+        calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr))
+    return calls[id(jaxpr), name]
 
 
 def _scan(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:

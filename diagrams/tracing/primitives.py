@@ -7,6 +7,7 @@ met in this process, and among those that a few public functions use which the l
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,10 @@ import jax.numpy as jnp
 
 from ...categories.errors import NoMeaningError
 
-__all__ = ["known", "primitive", "public_name", "remember"]
+__all__ = ["DEBUG", "calls_out", "foreign", "known", "primitive", "public_name", "remember"]
+
+# What shows values and changes none.
+DEBUG = {"debug_callback", "debug_print"}
 
 _met: dict[str, Any] = {}
 
@@ -37,6 +41,20 @@ def primitive(name: str) -> Any:
             f"no primitive is named {name!r} here: import the package that defines it and trace it once with from_jax"
         )
     return found
+
+
+@lru_cache(maxsize=4096)
+def foreign(p: Any) -> bool:
+    """Whether a primitive is not JAX's own: no module of JAX holds it."""
+    if _public().get(p.name) is p:
+        return False
+    of_jax = (vars(module) for name, module in tuple(sys.modules.items()) if name.startswith("jax."))
+    return not any(value is p for held in of_jax for value in tuple(held.values()))
+
+
+def calls_out(name: str) -> bool:
+    """Whether a primitive calls a function of the user's while a program runs, or is another library's."""
+    return name in DEBUG or name.endswith("_callback") or foreign(primitive(name))
 
 
 def public_name(p: Any) -> str | None:

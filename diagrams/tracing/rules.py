@@ -6,60 +6,119 @@ A rule is a diagram, traced from JAX's own call of the user's function when some
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
 import jax
-from jax.core import Tracer
 
+from ...categories.errors import DerivativeError
 from ..box import Box
 from ..params import Rule
 from ..syntax import Diagram
 from ..types import Ty, Wire
-from .arrays import FLOAT0, aval, constant, spread, wire_of
+from .arrays import FLOAT0, aval, spread, wire_of
+from .sameness import changeable, program
 
-__all__ = ["Enclosing", "custom"]
+__all__ = ["Level", "custom"]
 
-Makers = dict[str, Callable[[], Any]]  # each traces a rule to a jaxpr, once
-Enclosing = tuple[tuple[Any, Makers, dict[str, Rule]], ...]
+Makers = dict[str, Callable[[], Any]]  # each traces a rule to a jaxpr
+Enclosing = tuple[tuple[Hashable, dict[str, Rule]], ...]
+
+
+@dataclass(eq=False)
+class Level:
+    """A program, or a rule, that is being read: the rules that it stands in, and what was read of it so far.
+
+    `debug` says what becomes of prints and other debugging callbacks: "refuse", "keep" or "drop".
+    """
+
+    enclosing: Enclosing = ()
+    debug: str = "refuse"
+    bodies: dict[int, tuple[Any, Diagram]] = field(default_factory=dict)
+    calls: dict[tuple[int, str], Box] = field(default_factory=dict)
+    kinds: dict[Hashable, Kind] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Kind:
+    """Calls of one custom rule that are the same program: one box, and the parameters of the calls."""
+
+    told: Hashable
+    calls: list[Any]
+    box: Box | None = None
 
 
 class Reader(Protocol):
     """What reading a rule needs of the reader of jaxprs."""
 
-    enclosing: Enclosing
+    level: Level
 
     def body(self, jaxpr: Any) -> Diagram: ...
     def constant_at(self, atom: Any) -> bool: ...
-    def read(self, jaxpr: Any, enclosing: Enclosing) -> Diagram: ...
+    def read(self, jaxpr: Any, level: Level) -> Diagram: ...
 
 
 def custom(reader: Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     """A function with its own derivative: a definition and the user's rules, traced when asked for.
 
-    A rule may call the very function that it belongs to, and reading it again would never end. A call
-    shares the rules of one that is being read if it has the same definition and its rules, traced
-    afresh, are the same programs.
+    Calls that are the same program are one box, and its rules are traced once. A rule may call the very function
+    that it belongs to: such a call shares the rules that are being read, which would never end otherwise.
     """
-    jaxpr = eqn.params["call_jaxpr"]
+    jaxpr, op = eqn.params["call_jaxpr"], eqn.primitive.name
     definition = reader.body(jaxpr)
-    op = eqn.primitive.name
     name = str(getattr(getattr(jaxpr, "jaxpr", jaxpr).debug_info, "func_name", op)).replace("/", "|")
     source = eqn.params.get("jvp_jaxpr_fun", eqn.params.get("fwd_jaxpr_thunk"))
-    key = (str(getattr(getattr(source, "debug_info", None), "func_src_info", "")), name, definition.graph)
+    line = str(getattr(getattr(source, "debug_info", None), "func_src_info", ""))
     still = tuple(i for i, v in enumerate(eqn.invars) if i < eqn.params["num_consts"] or reader.constant_at(v))
-    tracer = _jvp_traces if op == "custom_jvp_call" else _vjp_traces
-    makers = {k: cache(_at_this_width(make)) for k, make in tracer(eqn, dom, cod, still).items()}
-    rules = next((r for k, m, r in reader.enclosing if k == key and _same(m, makers)), None)
-    if rules is None:
-        rules = {}
-        enclosing = (*reader.enclosing, (key, makers, rules))
-        depth, label = len(reader.enclosing), f"{name} ({key[0]})"
-        for k, make in makers.items():
-            rules[k] = Rule(lambda make=make: reader.read(make(), enclosing), depth, label)
-    params = {**rules, "num_consts": eqn.params["num_consts"], "still": still}
-    return Box(name, dom, cod, op=op, definition=definition, params=params)
+    told, wide = _told(eqn.params), bool(jax.config.read("jax_enable_x64"))
+    key = (op, name, line, definition, dom, cod, still, _weak(eqn), wide, told)
+    kind = reader.level.kinds.setdefault(key, Kind(told, []))
+    kind.calls.append(eqn.params)
+    if kind.box is None:
+        rules = dict(reader.level.enclosing).get(key)
+        if rules is None:
+            tracer = _jvp_traces if op == "custom_jvp_call" else _vjp_traces
+            makers = {k: _checked(name, kind, _at_this_width(m)) for k, m in tracer(eqn, dom, cod, still).items()}
+            rules = _rules(reader, key, makers, f"{name} ({line})")
+        params = {**rules, "num_consts": eqn.params["num_consts"], "still": still}
+        kind.box = Box(name, dom, cod, op=op, definition=definition, params=params)
+    return kind.box
+
+
+def _rules(reader: Reader, key: Hashable, makers: Makers, label: str) -> dict[str, Rule]:
+    """The rules of a kind of call, each read when it is asked for, at a level of its own."""
+    rules: dict[str, Rule] = {}
+    enclosing = (*reader.level.enclosing, (key, rules))
+    for k, make in makers.items():
+        level = Level(enclosing, reader.level.debug)
+        rules[k] = Rule(lambda make=make, level=level: reader.read(make(), level), len(enclosing) - 1, label)
+    return rules
+
+
+def _told(params: dict[str, Any]) -> Hashable:
+    """What there is to tell of the user's functions in a call, and of what JAX wrapped around them."""
+    # `out_trees` tells what the rules gave when they were traced
+    return program(tuple((k, v) for k, v in sorted(params.items()) if k not in ("call_jaxpr", "out_trees")))
+
+
+def _weak(eqn: Any) -> tuple[bool, ...]:
+    return tuple(bool(getattr(v.aval, "weak_type", False)) for v in (*eqn.invars, *eqn.outvars))
+
+
+def _checked(name: str, kind: Kind, make: Callable[[], Any]) -> Callable[[], Any]:
+    """The same tracing, refused where calls that share it were the same and are not any more."""
+
+    def traced() -> Any:
+        if len(kind.calls) > 1 and changeable(kind.told) and any(_told(p) != kind.told for p in kind.calls):
+            raise DerivativeError(
+                f"two calls of {name} share its derivative rule, and a list or dict that they were given has changed "
+                "since from_jax: give tuples, or change it before"
+            )
+        return make()
+
+    return traced
 
 
 def _at_this_width(make: Callable[[], Any]) -> Callable[[], Any]:
@@ -73,16 +132,6 @@ def _at_this_width(make: Callable[[], Any]) -> Callable[[], Any]:
     return traced
 
 
-def _same(some: Makers, others: Makers) -> bool:
-    return some.keys() == others.keys() and all(_text(some[k]()) == _text(others[k]()) for k in some)
-
-
-def _text(traced: Any) -> tuple[Any, ...]:
-    """A traced rule as text, with the bytes of the arrays that it closes over."""
-    consts = [c for c in getattr(traced, "consts", ()) if not isinstance(c, Tracer)]
-    return (str(traced), *(constant(c).content for c in consts))
-
-
 def _caller(eqn: Any) -> Callable[..., Any]:
     params = eqn.primitive.get_bind_params(eqn.params)
     return lambda *xs: eqn.primitive.bind(*xs, **params)
@@ -90,7 +139,7 @@ def _caller(eqn: Any) -> Callable[..., Any]:
 
 def _split(eqn: Any, dom: Ty, still: tuple[int, ...]) -> tuple[list[Any], list[Wire], Callable[..., Any]]:
     """The operands as JAX takes them, the types of those that move, and the call as a function of those."""
-    shapes = [aval(w, bool(getattr(v.aval, "weak_type", False))) for w, v in zip(dom.inside, eqn.invars, strict=True)]
+    shapes = [aval(w, weak) for w, weak in zip(dom.inside, _weak(eqn), strict=False)]
     moving = [i for i in range(len(dom)) if i not in still]
 
     def call(xs: Sequence[Any], *moved: Any) -> Any:

@@ -24,6 +24,7 @@ from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.primitives import DEBUG
 from ...diagrams.types import Ty, Wire
 from .optic import Base, Mask, Optic, chosen, first_places, inline
 
@@ -90,7 +91,7 @@ class Pass:
         return new, kept
 
     def alive(self, value: bool) -> bytearray:
-        """The nodes that the backward pass reads from, and those of the result if its `value` is asked for."""
+        """The nodes that the backward pass reads from, those of the result if its `value` is asked for, and prints."""
         node, wire = bytearray(len(self.nodes)), bytearray(len(self.wires))
         if value:
             for w in self.graph.outputs.tolist():
@@ -103,7 +104,7 @@ class Pass:
                     wire[reads[j]] = 1
                 else:
                     node[k] = 1
-            if node[k] or any(wire[w] for w in writes):
+            if node[k] or box.op in DEBUG or any(wire[w] for w in writes):
                 node[k] = 1
                 for w in reads:
                     wire[w] = 1

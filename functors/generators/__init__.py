@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...diagrams.box import Box
 from .arithmetic import ARITHMETIC
 from .elementary import ELEMENTARY
 from .facts import Fact
@@ -13,10 +14,10 @@ from .reductions import REDUCTIONS
 from .reindexing import REINDEXING
 from .scans import CUMULATIVE
 from .special import SPECIAL
-from .still import STILL
+from .still import RANDOM, STILL
 from .windows import WINDOWS
 
-__all__ = ["FACTS"]
+__all__ = ["FACTS", "computable"]
 
 FACTS: dict[str, Fact] = {
     **ARITHMETIC,
@@ -32,3 +33,14 @@ FACTS: dict[str, Fact] = {
     **STILL,
     **WINDOWS,
 }
+
+DRAWN = {*RANDOM.split(), "random_gamma"}
+
+
+def computable(box: Box) -> bool:
+    """Whether a rewrite may put the value of a box on constants in its place.
+
+    Only of a generator that is known here: a callback, an effect, a collective or a primitive of another library is
+    not, and what is drawn at random is left to the program.
+    """
+    return box.op in FACTS and box.op not in DRAWN and not box.bodies and not box.rules

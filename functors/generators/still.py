@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .facts import Fact, Silent
 
-__all__ = ["STILL"]
+__all__ = ["RANDOM", "STILL"]
 
 STEPS = "ceil floor round is_finite stop_gradient"
 COMPARISONS = "eq eq_to ne ge gt le le_to lt lt_to argmax argmin"

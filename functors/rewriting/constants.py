@@ -19,7 +19,7 @@ from ...diagrams.tracing.emit import apply_box
 from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import R, Ty, wire
 from ..derivatives.optic import precision
-from ..generators import FACTS
+from ..generators import FACTS, computable
 from ..generators.facts import Linear
 from .boxes import filled
 from .rule import rewrites
@@ -34,9 +34,7 @@ LARGEST = 256  # entries of an array that is computed now rather than in the pro
 def constants(terms: Terms, term: Term) -> Sequence[int] | None:
     """a generator on constants = its value"""
     box = term.box
-    if not term.inputs or not all(terms.of(w, "constant") for w in term.inputs) or not box.op:
-        return None
-    if box.bodies or box.rules:
+    if not term.inputs or not all(terms.of(w, "constant") for w in term.inputs) or not computable(box):
         return None
     if any(w.size > LARGEST or w.kind == "Key" for w in (*box.cod.inside, *box.dom.inside)):
         return None
