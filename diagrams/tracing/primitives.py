@@ -54,7 +54,8 @@ def foreign(p: Any) -> bool:
 
 def calls_out(name: str) -> bool:
     """Whether a primitive calls a function of the user's while a program runs, or is another library's."""
-    return name in DEBUG or name.endswith("_callback") or foreign(primitive(name))
+    met = _met.get(name)
+    return name in DEBUG or name.endswith("_callback") or (met is not None and foreign(met))
 
 
 def public_name(p: Any) -> str | None:
