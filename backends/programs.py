@@ -23,6 +23,7 @@ from ..categories.para import Para
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.arrays import aval
 from ..diagrams.tracing.emit import evaluate
+from ..diagrams.tracing.weakness import is_weak, weakly, weakness_of
 from ..diagrams.types import Ty, Wire, dtype_name
 from ..functors.learning import Learner
 
@@ -52,19 +53,23 @@ def to_jax(d: Diagram | Para) -> Callable[..., Any]:
             return run(*xs, *d.flat(params))
 
         return with_params
-    graph = d.graph
+    graph, weakness = d.graph, weakness_of(d)
 
     def function(*values: Any) -> Any:
         _fit(d.dom, values)
-        made = [_array(v) for v in evaluate(graph, [_typed(w, v) for w, v in zip(d.dom.inside, values, strict=True)])]
+        taken = [_typed(w, v) for w, v in zip(d.dom.inside, values, strict=True)]
+        made = [_array(v) for v in evaluate(graph, taken)]
+        if weakness is not None:
+            around = [*taken, *made]
+            made = [v if i is None else weakly(v, is_weak(around[i])) for v, i in zip(made, weakness.like, strict=True)]
         return made[0] if len(made) == 1 else tuple(made)
 
     return function
 
 
 def _typed(w: Wire, value: Any) -> Any:
-    """A number as an array of the wire's dtype; arrays as they are."""
-    return jax.numpy.asarray(value, w.dtype) if isinstance(value, SCALARS) else value
+    """A number as an array of the wire's dtype, which gives way to others' as Python's do; arrays as they are."""
+    return weakly(jax.numpy.asarray(value, w.dtype)) if isinstance(value, SCALARS) else value
 
 
 def _array(value: Any) -> Any:
@@ -146,6 +151,8 @@ class Compiled:
         self._function: Any = to_jax(d)
         arrow = d.arrow if isinstance(d, Para) else d
         require_arguments(donate, len(d.dom) + isinstance(d, Para))
+        self._weakness = weakness_of(arrow)
+        self._weak: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         self._function.__name__ = self._function.__qualname__ = getattr(arrow, "name", "diagram")
         self._jit: Any = jax.jit(self._function, donate_argnums=donate)
 
@@ -169,6 +176,28 @@ class Compiled:
         config: Any = jax.config
         if config.jax_disable_jit:
             return self._function(*args)
+        made = self._run(args)
+        weak = tuple(map(is_weak, args))
+        if any(weak) and (flags := self._weak_results(weak)):
+            leaves, tree = jax.tree.flatten(made)
+            return jax.tree.unflatten(tree, [weakly(v, on) for v, on in zip(leaves, flags, strict=True)])
+        return made
+
+    def _weak_results(self, weak: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Which results are weak where these arguments are; nothing if none is. A program does not depend on it."""
+        if weak not in self._weak:
+            follows = self._weakness.follows if self._weakness is not None else ()
+            moved = [on and i not in follows for i, on in enumerate(weak)]
+            shapes = [
+                jax.ShapeDtypeStruct(s.shape, s.dtype, weak_type=True) if on else s
+                for on, s in zip(moved, self.shapes, strict=True)
+            ]
+            found = jax.tree.leaves(jax.eval_shape(self._function, *shapes)) if any(moved) else []
+            flags = tuple(bool(x.weak_type) for x in found)
+            self._weak[weak] = flags if any(flags) else ()
+        return self._weak[weak]
+
+    def _run(self, args: Sequence[Any]) -> Any:
         try:
             return self._executable(*args)
         except (TypeError, ValueError):

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..categories.errors import FileError
-from .params import Body, Constant, Marked, Rule, Sealed
+from .params import Body, Constant, Marked, Rule, Rules, Sealed
 from .tracing.primitives import primitive
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def encode(
     array: Callable[[Constant], Any] | None = None,
     rule: Callable[[Rule], Any] | None = None,
     opaque: Callable[[Any], Any] | None = None,
+    rules: Callable[[Rules], Any] | None = None,
 ) -> Any:
     """The value as a JSON tree; the functions say how the leaves of those kinds are written.
 
@@ -52,6 +53,8 @@ def encode(
             return {"$body": diagram(v.diagram), "closed": v.closed, "weak": list(v.weak)}
         if isinstance(v, Rule) and rule is not None:
             return {"$rule": rule(v)}
+        if isinstance(v, Rules) and rules is not None:
+            return {"$rules": rules(v)}
         if isinstance(v, Constant):
             return array(v) if array is not None else _array(v)
         for belongs, write in WRITERS:
@@ -118,6 +121,10 @@ def decode(
             return Body(diagram(t["$body"]), t["closed"], tuple(t["weak"]))
         if tag == "$rule" and rule is not None:
             return rule(t["$rule"])
+        if tag == "$rules" and rule is not None:
+            held = t["$rules"]
+            known = {tuple(still): {k: rule(r) for k, r in made.items()} for still, made in held["known"]}
+            return Rules(None, held["label"], held["token"], known)
         if tag not in DECODERS:
             raise FileError(f"unknown value tagged {tag!r}")
         return DECODERS[tag](t, walk)
@@ -208,6 +215,7 @@ def fingerprint(*values: Any) -> bytes:
         array=lambda c: {"$array": c.digest},
         rule=lambda r: r.digest,
         opaque=_identity,
+        rules=lambda r: r.token,
     )
     return hashlib.blake2b(json.dumps(tree).encode(), digest_size=16).digest()
 

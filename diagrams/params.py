@@ -10,7 +10,8 @@ cannot be saved. How they are written down is in `codec`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable
+import secrets
+from collections.abc import Callable, Hashable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,20 +24,37 @@ from ..categories.errors import NoMeaningError
 if TYPE_CHECKING:
     from .syntax import Diagram
 
-__all__ = ["KEPT", "PLAIN", "Body", "Constant", "Marked", "Rule", "Sealed", "canonical", "derived", "standing"]
+__all__ = [
+    "KEPT",
+    "PLAIN",
+    "Body",
+    "Constant",
+    "Marked",
+    "Rule",
+    "Rules",
+    "Sealed",
+    "canonical",
+    "derived",
+    "standing",
+]
 
 
 @dataclass(frozen=True)
 class Body:
     """A diagram among the parameters of a box.
 
-    `closed` tells JAX's two kinds of jaxpr apart (before 0.12); `weak` lists the inputs that carry
-    a Python scalar in JAX's sense, whose dtype gives way to that of its partner.
+    `closed` tells JAX's two kinds of jaxpr apart (before 0.12); `weak` lists the inputs that may
+    carry a Python scalar in JAX's sense, whose dtype gives way to that of its partner.
     """
 
     diagram: Diagram
     closed: bool = True
     weak: tuple[int, ...] = ()
+
+    @classmethod
+    def passing(cls, diagram: Diagram, closed: bool = True) -> Body:
+        """The body whose inputs are as weak as what they are given."""
+        return cls(diagram, closed, tuple(range(diagram.n_in)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Body, (self.diagram, self.closed, self.weak)
@@ -176,6 +194,49 @@ class Rule:
 
     def __setstate__(self, state: tuple[Diagram | None]) -> None:
         (self._diagram,) = state
+
+
+class Rules:
+    """The derivative rules of a function that looks at which of its inputs move: others for each set of these.
+
+    A set of rules is made when it is first asked for. What a function does where other inputs move cannot be told
+    from what it does here, so that two of these are equal only if one was read from the other, or from its file, which
+    `token` says.
+    """
+
+    __slots__ = ("_make", "known", "label", "token")
+
+    def __init__(
+        self,
+        make: Callable[[tuple[int, ...]], Mapping[str, Rule]] | None = None,
+        label: str = "",
+        token: str = "",
+        known: Mapping[tuple[int, ...], Mapping[str, Rule]] | None = None,
+    ) -> None:
+        self._make, self.label, self.token = make, label, token or secrets.token_hex(8)
+        self.known = {k: dict(v) for k, v in (known or {}).items()}
+
+    def where(self, still: tuple[int, ...]) -> dict[str, Rule]:
+        """The rules where these inputs stand still and all others move."""
+        if still not in self.known:
+            if self._make is None:
+                raise NoMeaningError(
+                    f"the derivative rule {self.label} was not kept in the file for the inputs that move here"
+                )
+            self.known[still] = dict(self._make(still))
+        return self.known[still]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rules) and self.token == other.token
+
+    def __hash__(self) -> int:
+        return hash(self.token)
+
+    def __repr__(self) -> str:
+        return "Rules(...)"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rules, (None, self.label, self.token, self.known)
 
 
 def derived(owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:

@@ -38,7 +38,7 @@ from ..categories.param import Given, Init, Param, Stacked
 from .box import Box
 from .codec import decode, encode
 from .graph import Graph
-from .params import Constant, Rule, canonical
+from .params import Constant, Rule, Rules, canonical
 from .syntax import Diagram, require
 from .tracing.arrays import array_or_key, parts_of_key
 from .types import Ty, Wire, wire
@@ -194,7 +194,7 @@ class _Writer:
                 f"cannot save box {b.name!r}: its parameter {name!r} holds {v!r}, which has no written form"
             )
 
-        return encode(value, diagram=self.diagram, rule=self.rule, opaque=refuse)
+        return encode(value, diagram=self.diagram, rule=self.rule, opaque=refuse, rules=self.rules_at)
 
     def rule(self, rule: Rule) -> int:
         place, new = self.place("rule", rule, self.rules)
@@ -203,6 +203,11 @@ class _Writer:
             inside = None if known is None else self.diagram(known)
             self.rules[place] = {"diagram": inside, "depth": rule.depth, "label": rule.label}
         return place
+
+    def rules_at(self, rules: Rules) -> Any:
+        """The rules for the sets of moving inputs that were asked for so far."""
+        known = [[list(s), {k: self.rule(r) for k, r in made.items()}] for s, made in sorted(rules.known.items())]
+        return {"token": rules.token, "label": rules.label, "known": known}
 
 
 class _Reader:

@@ -22,7 +22,7 @@ from jax import lax
 from ..categories.errors import NoMeaningError
 from ..diagrams.box import Box
 from ..diagrams.graph import Builder, interpret
-from ..diagrams.params import Body, Constant, Rule, derived
+from ..diagrams.params import Body, Constant, Rule, Rules, derived
 from ..diagrams.syntax import Diagram
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import Ty, Wire, wire
@@ -86,6 +86,13 @@ def _param(value: Any) -> Any:
         return Body(promoted(value.diagram), value.closed, value.weak)
     if isinstance(value, Rule):
         return Rule(lambda: promoted(value.diagram), value.depth, value.label)
+    if isinstance(value, Rules):
+        made = value.where
+
+        def wider(still: tuple[int, ...]) -> dict[str, Rule]:
+            return {k: Rule(lambda r=r: promoted(r.diagram), r.depth, r.label) for k, r in made(still).items()}
+
+        return Rules(wider, value.label, f"{value.token} promoted")
     if isinstance(value, Constant):
         array = np.asarray(value.value)
         return Constant(array.astype(_dtype(array.dtype)), value.weak)

@@ -89,11 +89,20 @@ def _rules(box: Box, *names: str) -> list[Any] | None:
 UNKNOWN = "# its own derivative rule could not be read and is not written: it has the derivative of its definition"
 
 
+def _looking(box: Box, rules: list[Any] | None) -> list[str]:
+    """What the text does not say of a function that looks at which of its arguments move."""
+    return (
+        ["# its rule looks at which arguments move: this is the one where all do"]
+        if "moving" in box.params and rules
+        else []
+    )
+
+
 def _with_jvp(new: NewBlock, function: str, box: Box, fixed: list[Expr], xs: list[Expr]) -> list[str]:
     assert box.definition is not None
     rules = _rules(box, "jvp")
     decorator = "@jax.custom_jvp" if rules else UNKNOWN
-    lines = _plain(new, function, box, box.definition.graph, fixed, xs, [decorator])
+    lines = _plain(new, function, box, box.definition.graph, fixed, xs, [*_looking(box, rules), decorator])
     return [*lines, "", "", *_jvp(new, function, box, rules[0].graph, fixed, xs)] if rules else lines
 
 
@@ -128,7 +137,7 @@ def _with_vjp(new: NewBlock, function: str, box: Box, fixed: list[Expr], xs: lis
     assert box.definition is not None
     rules = _rules(box, "fwd", "bwd")
     decorator = "@jax.custom_vjp" if rules else UNKNOWN
-    lines = _plain(new, function, box, box.definition.graph, fixed, xs, [decorator])
+    lines = _plain(new, function, box, box.definition.graph, fixed, xs, [*_looking(box, rules), decorator])
     if rules is None:
         return lines
     forward, kept = _forward(new, function, box, rules[0].graph, fixed, xs)

@@ -63,7 +63,7 @@ def scan_of(
     dom = (*body.dom.inside[:n_fixed], *(stacked(w, n) for w in body.dom.inside[n_fixed:]))
     cod = (*body.cod.inside[:n_carry], *(stacked(w, n) for w in body.cod.inside[n_carry:]))
     params = {
-        "body": Body(body),
+        "body": Body.passing(body),
         "length": n,
         "reverse": reverse,
         "unroll": 1,

@@ -33,12 +33,25 @@ from ..types import Ty
 from .arguments import note_arguments
 from .arrays import FLOAT0, aval, constant, types_of
 from .effects import DEBUGGING, SEALED, held
+from .high import high
 from .modules import named_modules
 from .primitives import foreign, remember
 from .rules import Level, custom
 from .scopes import Scopes, closed, noted, scopes_of
 
 __all__ = ["from_jax", "read"]
+
+# What moves entries about, or takes some of each: the result is made of nothing else.
+MOVES = {
+    "broadcast_in_dim",
+    "reshape",
+    "squeeze",
+    "transpose",
+    "convert_element_type",
+    "copy",
+    "select_n",
+    "stop_gradient",
+}
 
 
 @overload
@@ -124,19 +137,22 @@ def _example(where: str, leaf: Any) -> Any:
     raise InputError(f"{where} is {leaf!r}: give an array, a ShapeDtypeStruct or a type, and close over the rest")
 
 
-def read(jaxpr: Any, level: Level | None = None) -> Diagram:
-    """The diagram of a jaxpr, closed or open; `level` is the program or the rule that it is a part of."""
-    inner = getattr(jaxpr, "jaxpr", jaxpr)
+def read(jaxpr: Any, level: Level | None = None, *, inner: bool = False) -> Diagram:
+    """The diagram of a jaxpr, closed or open; `level` is the program or the rule that it is a part of.
+
+    An `inner` one is the body of an equation.
+    """
+    plain = getattr(jaxpr, "jaxpr", jaxpr)
     consts = getattr(jaxpr, "consts", ())
-    reader = _Reader(inner.invars, Level() if level is None else level)
-    for var, value in zip(inner.constvars, consts, strict=True):
+    reader = _Reader(plain.invars, Level() if level is None else level, inner)
+    for var, value in zip(plain.constvars, consts, strict=True):
         reader.env[var] = reader.constant(value, bool(getattr(var.aval, "weak_type", False)))
-    for eqn in inner.eqns:
+    for eqn in plain.eqns:
         reader.equation(eqn)
         reader.note(_scopes(eqn))
-    outputs = [reader.number(v) for v in inner.outvars]
+    outputs = [reader.number(v) for v in plain.outvars]
     reader.note(())
-    cod = types_of(inner.outvars)
+    cod = types_of(plain.outvars)
     return noted(Diagram.of_graph(reader.build.finish(outputs, cod)), reader.scopes)
 
 
@@ -165,11 +181,12 @@ def is_jaxpr(value: Any) -> bool:
 class _Reader:
     """The graph under construction, and the number of the wire of each variable of the jaxpr."""
 
-    def __init__(self, invars: Sequence[Any], level: Level) -> None:
+    def __init__(self, invars: Sequence[Any], level: Level, inner: bool) -> None:
         self.build = Builder(types_of(invars))
         self.env: dict[Any, int] = {v: i for i, v in enumerate(invars)}
         self.level = level
         self.scopes: list[Scopes] = []
+        self.given: set[int] = set(range(len(invars))) if inner else set()
         self.literals: dict[Any, int] = {}
         self.constants: set[int] = set()
 
@@ -193,8 +210,12 @@ class _Reader:
         return made
 
     def constant_at(self, atom: Any) -> bool:
-        """Whether a variable is a literal or an array that the program closes over."""
+        """Whether a variable is a literal, an array that the program closes over, or made of what does not move."""
         return hasattr(atom, "val") or self.env[atom] in self.constants
+
+    def outside(self, atom: Any) -> bool:
+        """Whether a variable of a body is what the body is given, or that with its entries moved about."""
+        return not hasattr(atom, "val") and self.env[atom] in self.given
 
     def read(self, jaxpr: Any, level: Level) -> Diagram:
         return read(jaxpr, level)
@@ -202,8 +223,12 @@ class _Reader:
     def body(self, jaxpr: Any) -> Diagram:
         bodies = self.level.bodies
         if id(jaxpr) not in bodies:
-            bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.level))
+            bodies[id(jaxpr)] = (jaxpr, read(jaxpr, self.level, inner=True))
         return bodies[id(jaxpr)][1]
+
+    def enclosed(self, jaxpr: Any) -> Body:
+        """The body that takes all its values as inputs."""
+        return Body(self.body(jaxpr), False, _body(self, jaxpr).weak)
 
     def equation(self, eqn: Any) -> None:
         if eqn.outvars and all(getattr(v.aval, "dtype", None) == FLOAT0 for v in eqn.outvars):
@@ -216,6 +241,11 @@ class _Reader:
         box = READERS.get(name, _generic)(self, eqn, dom, cod)
         made = self.build.add(box, [self.number(v) for v in eqn.invars])
         self.env.update(zip(eqn.outvars, made, strict=True))
+        moving = [v for v, w in zip(eqn.invars, dom.inside, strict=True) if w.differentiable]
+        if all(map(self.constant_at, moving)):
+            self.constants.update(made)
+        elif name in MOVES and all(self.outside(v) or self.constant_at(v) for v in moving):
+            self.given.update(made)
 
 
 @lru_cache(maxsize=65536)
@@ -305,6 +335,11 @@ def _reduce(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     return Box("reduce", dom, cod, op="reduce", params=params)
 
 
+def _high(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
+    found = high(reader, eqn, dom, cod)
+    return _generic(reader, eqn, dom, cod) if found is None else found
+
+
 READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
     "jit": _jit,
     "pjit": _jit,
@@ -314,6 +349,7 @@ READERS: dict[str, Callable[[_Reader, Any, Ty, Ty], Box]] = {
     "eval_jaxpr": _jit,
     "scan": _scan,
     "reduce": _reduce,
+    "call_hi_primitive": _high,
     "custom_jvp_call": custom,
     "custom_vjp_call": custom,
     "custom_vjp_call_jaxpr": custom,

@@ -18,11 +18,12 @@ import jax.numpy as jnp
 
 from ...categories.errors import NoMeaningError
 
-__all__ = ["DEBUG", "calls_out", "foreign", "known", "primitive", "public_name", "remember"]
+__all__ = ["CHECKPOINT", "DEBUG", "calls_out", "foreign", "known", "primitive", "public_name", "remember"]
 
 # What shows values and changes none.
 DEBUG = {"debug_callback", "debug_print"}
 
+CHECKPOINT: str = public.remat_p.name  # what `jax.checkpoint` is, under the name that this version of JAX has for it
 _met: dict[str, Any] = {}
 
 

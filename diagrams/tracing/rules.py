@@ -15,7 +15,7 @@ import jax
 
 from ...categories.errors import DerivativeError
 from ..box import Box
-from ..params import Rule
+from ..params import Body, Rule, Rules
 from ..syntax import Diagram
 from ..types import Ty, Wire
 from .arrays import FLOAT0, aval, spread, wire_of
@@ -57,6 +57,8 @@ class Reader(Protocol):
 
     def body(self, jaxpr: Any) -> Diagram: ...
     def constant_at(self, atom: Any) -> bool: ...
+    def outside(self, atom: Any) -> bool: ...
+    def enclosed(self, jaxpr: Any) -> Body: ...
     def read(self, jaxpr: Any, level: Level) -> Diagram: ...
 
 
@@ -69,9 +71,9 @@ def custom(reader: Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     jaxpr, op = eqn.params["call_jaxpr"], eqn.primitive.name
     definition = reader.body(jaxpr)
     name = str(getattr(getattr(jaxpr, "jaxpr", jaxpr).debug_info, "func_name", op)).replace("/", "|")
-    source = eqn.params.get("jvp_jaxpr_fun", eqn.params.get("fwd_jaxpr_thunk"))
-    line = str(getattr(getattr(source, "debug_info", None), "func_src_info", ""))
+    line = _line(eqn.params)
     still = tuple(i for i, v in enumerate(eqn.invars) if i < eqn.params["num_consts"] or reader.constant_at(v))
+    still = (*still, *_closed_over(reader, eqn, dom, still))
     told, wide = _told(eqn.params), bool(jax.config.read("jax_enable_x64"))
     key = (op, name, line, definition, dom, cod, still, _weak(eqn), wide, told)
     kind = reader.level.kinds.setdefault(key, Kind(told, []))
@@ -79,21 +81,30 @@ def custom(reader: Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     if kind.box is None:
         rules = dict(reader.level.enclosing).get(key)
         if rules is None:
-            tracer = _jvp_traces if op == "custom_jvp_call" else _vjp_traces
-            makers = {k: _checked(name, kind, _at_this_width(m)) for k, m in tracer(eqn, dom, cod, still).items()}
-            rules = _rules(reader, key, makers, f"{name} ({line})")
+            rules = _rules(reader, key, kind, (eqn, dom, cod), still, f"{name} ({line})")
         params = {**rules, "num_consts": eqn.params["num_consts"], "still": still}
         kind.box = Box(name, dom, cod, op=op, definition=definition, params=params)
     return kind.box
 
 
-def _rules(reader: Reader, key: Hashable, makers: Makers, label: str) -> dict[str, Rule]:
+def _rules(
+    reader: Reader, key: Hashable, kind: Kind, call: tuple[Any, Ty, Ty], still: tuple[int, ...], label: str
+) -> dict[str, Any]:
     """The rules of a kind of call, each read when it is asked for, at a level of its own."""
-    rules: dict[str, Rule] = {}
+    rules: dict[str, Any] = {}
     enclosing = (*reader.level.enclosing, (key, rules))
-    for k, make in makers.items():
-        level = Level(enclosing, reader.level.debug)
-        rules[k] = Rule(lambda make=make, level=level: reader.read(make(), level), len(enclosing) - 1, label)
+    debug = reader.level.debug
+
+    def where(still: tuple[int, ...]) -> dict[str, Rule]:
+        makers = {k: _checked(label.split(" (")[0], kind, _at_this_width(m)) for k, m in _makers(*call, still).items()}
+        return {
+            k: Rule(lambda m=m: reader.read(m(), Level(enclosing, debug)), len(enclosing) - 1, label)
+            for k, m in makers.items()
+        }
+
+    rules |= where(still)
+    if call[0].params.get("symbolic_zeros"):
+        rules["moving"] = Rules(where, label)
     return rules
 
 
@@ -119,6 +130,45 @@ def _checked(name: str, kind: Kind, make: Callable[[], Any]) -> Callable[[], Any
         return make()
 
     return traced
+
+
+def _line(params: dict[str, Any]) -> str:
+    """The line of code that the rules of a call come from."""
+    source = params.get("jvp_jaxpr_fun", params.get("fwd_jaxpr_thunk"))
+    code = getattr(params.get("fwd"), "__code__", None)
+    if code is not None:
+        return f"{params['fwd'].__name__} at {code.co_filename}:{code.co_firstlineno}"
+    return str(getattr(getattr(source, "debug_info", None), "func_src_info", ""))
+
+
+def _makers(eqn: Any, dom: Ty, cod: Ty, still: tuple[int, ...]) -> Makers:
+    tracer = _jvp_traces if eqn.primitive.name == "custom_jvp_call" else _vjp_traces
+    return tracer(eqn, dom, cod, still)
+
+
+def _closed_over(reader: Reader, eqn: Any, dom: Ty, still: tuple[int, ...]) -> list[int]:
+    """The operands that the user's function closed over, where JAX no longer counts them.
+
+    Under `vmap` inside of a loop or a choice, JAX makes operands like any others of them, and refuses to differentiate
+    in them when the rule is called: so it is asked, about operands that come in from outside of the body.
+    """
+    if eqn.primitive.name == "custom_jvp_call" or eqn.params["num_consts"]:
+        return []
+    asked = [i for i, v in enumerate(eqn.invars) if i not in still and dom.inside[i].differentiable]
+    if not any(reader.outside(eqn.invars[i]) for i in asked) or not _refused(eqn, dom, asked):
+        return []
+    return [i for i in asked if _refused(eqn, dom, [i])]
+
+
+def _refused(eqn: Any, dom: Ty, moving: list[int]) -> bool:
+    """Whether JAX refuses the derivative in these operands because the user's function closed over one of them."""
+    still = tuple(i for i in range(len(dom)) if i not in moving)
+    shapes, _, call = _split(eqn, dom, still)
+    try:
+        jax.eval_shape(lambda *xs: jax.vjp(lambda *m: call(xs, *m), *[xs[i] for i in moving])[0], *shapes)
+    except Exception as error:  # any other is told when the rule is asked for
+        return type(error).__name__ == "CustomVJPException"
+    return False
 
 
 def _at_this_width(make: Callable[[], Any]) -> Callable[[], Any]:
@@ -196,7 +246,7 @@ def _vjp_traces(eqn: Any, dom: Ty, cod: Ty, still: tuple[int, ...]) -> Makers:
         def backward(*values: Any) -> Any:
             pull = jax.tree.unflatten(tree, values[: len(residuals)])
             cotangents = pull(spread(cod.inside, values[len(residuals) :]))
-            return [c for c in cotangents if c.dtype != FLOAT0]
+            return [c for c in cotangents if getattr(c, "dtype", None) != FLOAT0]
 
         held = [aval(wire_of(a), bool(getattr(a, "weak_type", False))) for a in residuals]
         return jax.make_jaxpr(backward)(*held, *[aval(w) for w in cod.inside if w.differentiable])

@@ -14,15 +14,16 @@ from ...diagrams.params import Body
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty, Wire
 from .forwarding import push
-from .optic import Base, Mask, Optic, Tangent, chosen, inline
+from .optic import Base, Halve, Halves, Mask, Optic, Tangent, chosen, inline
+from .primal import zero
 from .reversing import pull
 
-__all__ = ["cond_optic", "cond_tangent"]
+__all__ = ["cond_halves", "cond_optic", "cond_tangent"]
 
 
 def _cond(name: str, branches: Sequence[Diagram], like: Box) -> Box:
     """A choice among these branches."""
-    bodies = tuple(Body(d, b.closed) for d, b in zip(branches, like.params["branches"], strict=True))
+    bodies = tuple(Body.passing(d, b.closed) for d, b in zip(branches, like.params["branches"], strict=True))
     dom = like.dom[:1] @ branches[0].dom
     return Box(name, dom, branches[0].cod, op=like.op, params={**like.params, "branches": bodies})
 
@@ -108,3 +109,54 @@ def _behind(
     types = box.dom.inside[1:]
     wires = base.filled(build, there, gives, types)
     return Diagram.of_graph(build.finish(wires, Ty.of(types[i] for i in gives)))
+
+
+# -- what a policy keeps inside ------------------------------------------------------------------------
+
+
+def cond_halves(box: Box, asked: Mask, halve: Halve) -> Halves | None:
+    """The choices among the halves of the branches; what is not kept by the branch that runs is zero."""
+    branches = [b.diagram for b in box.params["branches"]]
+    found = [halve(d, asked, range(d.n_in)) for d in branches]
+    if not any(found):
+        return None
+    kept = [() if h is None else h.ahead.cod.inside[box.n_out :] for h in found]
+    slots, place = _places(kept)
+    gives = tuple(i for i, on in enumerate(asked) if on)
+    ahead = [
+        _with_slots(d if h is None else h.ahead, box.n_out, slots, p)
+        for d, h, p in zip(branches, found, place, strict=True)
+    ]
+    rest = [d.then(Diagram.wires(d.cod, gives)) if h is None else h.again for d, h in zip(branches, found, strict=True)]
+    again = [_from_slots(d, box.n_in - 1, slots, p) for d, p in zip(rest, place, strict=True)]
+    return Halves(
+        _cond(box.name, ahead, box) if slots else box, _cond(box.name, again, box), tuple(range(box.n_in)), gives
+    )
+
+
+def _places(kept: Sequence[Sequence[Wire]]) -> tuple[list[Wire], list[list[int]]]:
+    """Wires that the branches share for what they keep, and for each branch which it uses."""
+    slots: list[Wire] = []
+    place: list[list[int]] = []
+    for wires in kept:
+        mine: list[int] = []
+        for w in wires:
+            spot = next((s for s, t in enumerate(slots) if t == w and s not in mine), len(slots))
+            slots += [w] if spot == len(slots) else []
+            mine.append(spot)
+        place.append(mine)
+    return slots, place
+
+
+def _with_slots(d: Diagram, n_out: int, slots: Sequence[Wire], place: Sequence[int]) -> Diagram:
+    build = Builder(d.dom)
+    made = inline(build, d, range(d.n_in))
+    there = dict(zip(place, made[n_out:], strict=True))
+    extra = [there[s] if s in there else inline(build, zero(w), ())[0] for s, w in enumerate(slots)]
+    return Diagram.of_graph(build.finish([*made[:n_out], *extra], d.cod[:n_out] @ Ty.of(slots)))
+
+
+def _from_slots(d: Diagram, n_in: int, slots: Sequence[Wire], place: Sequence[int]) -> Diagram:
+    build = Builder(d.dom[:n_in] @ Ty.of(slots))
+    made = inline(build, d, [*range(n_in), *(n_in + s for s in place)])
+    return Diagram.of_graph(build.finish(made, d.cod))

@@ -8,13 +8,16 @@ D[f](a, v) = R[R[f](a, -)](0, v) (R. Cockett et al., "Reverse derivative categor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...categories.errors import DerivativeError, ParalensError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
-from ...diagrams.types import Ty
+from ...diagrams.tracing.emit import narrowed
+from ...diagrams.types import Ty, Wire
 from .nested import boxed_optic
-from .optic import Base, Mask, Optic, Tangent, chosen, first_places, inline, read_only
+from .optic import Base, Mask, Optic, Tangent, cast, chosen, first_places, inline, read_only
 from .reversing import pull
 
 __all__ = ["jvp_optic", "jvp_tangent", "vjp_optic", "vjp_tangent"]
@@ -26,14 +29,32 @@ def moved(box: Box) -> list[int]:
     return [i for i, w in enumerate(box.dom.inside) if w.differentiable and i not in still]
 
 
-def _refuse_still(box: Box, mask: Mask) -> None:
+def _where(box: Box, moving: Mask) -> Box:
+    """The box with the rules that it has where these inputs move; refuses inputs that its rules say nothing about."""
     may = set(moved(box))
-    wrong = [i for i, on in enumerate(mask) if on and i not in may]
+    wrong = [i for i, on in enumerate(moving) if on and i not in may]
     if wrong:
         raise DerivativeError(
             f"{box.name} closes over the value on its wire {wrong[0]}, and its rule has no derivative for that: "
             "pass it as an argument"
         )
+    return narrowed(box, [i for i, on in enumerate(moving) if not on])
+
+
+def _fitting(
+    build: Builder, box: Box, made: Sequence[int], types: Sequence[Wire], expected: Sequence[Wire]
+) -> list[int]:
+    """The wires that a rule gives as the box has them: cast where their precision differs, refused where more does."""
+    wrong = [
+        f"{t} for {w}"
+        for t, w in zip(types, expected, strict=False)
+        if t.shape != w.shape or not (t.kind == w.kind or (t.kind, w.kind) == ("R", "C"))
+    ]
+    if len(made) != len(expected):
+        wrong.append(f"{len(made)} wires for {len(expected)}")
+    if wrong:
+        raise DerivativeError(f"the rule of {box.name} : {box.dom} -> {box.cod} gives {', '.join(wrong)}")
+    return [i if t == w else build.add(cast(t, w), (i,))[0] for i, t, w in zip(made, types, expected, strict=True)]
 
 
 def _given(box: Box, key: str) -> Diagram:
@@ -56,14 +77,15 @@ def jvp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
 
 def _user_rule(box: Box, moving: Mask, base: Base) -> Diagram:
     """The user's rule A ⊗ A' -> B ⊗ B' with zeros for what does not move."""
-    _refuse_still(box, moving)
+    box = _where(box, moving)
     build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
     fresh = iter(range(box.n_in, len(build.dom)))
     at = {i: next(fresh) for i, on in enumerate(moving) if on}
     dxs = base.filled(build, at, moved(box), box.dom.inside)
     user = _given(box, "jvp")
+    cod = box.cod @ Ty.of(w for w in box.cod.inside if w.differentiable)
     made = inline(build, user, [*range(box.n_in), *dxs])
-    return Diagram.of_graph(build.finish(made, user.cod))
+    return Diagram.of_graph(build.finish(_fitting(build, box, made, user.cod.inside, cod.inside), cod))
 
 
 def jvp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
@@ -96,7 +118,7 @@ def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
 
 def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     """The user's two maps."""
-    _refuse_still(box, wants)
+    box = _where(box, wants)
     fwd, bwd = _given(box, "fwd"), _given(box, "bwd")
     n_kept = len(fwd.cod) - box.n_out
     dom = fwd.cod[box.n_out :] @ Ty.of(chosen(box.cod.inside, asked))
@@ -107,7 +129,9 @@ def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
         for w, on in zip(box.cod.inside, asked, strict=True)
         if w.differentiable
     ]
-    made = dict(zip(moved(box), inline(build, bwd, [*range(n_kept), *dys]), strict=True))
+    types = [box.dom.inside[i] for i in moved(box)]
+    back = _fitting(build, box, inline(build, bwd, [*range(n_kept), *dys]), bwd.cod.inside, types)
+    made = dict(zip(moved(box), back, strict=True))
     gives = tuple(i for i, on in enumerate(wants) if on)
     backward = Diagram.of_graph(build.finish([made[i] for i in gives], Ty.of(box.dom.inside[i] for i in gives)))
     first = box.n_in + box.n_out

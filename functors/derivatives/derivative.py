@@ -29,6 +29,7 @@ from ...categories.para import Para
 from ...diagrams.graph import Builder
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram, require
+from ...diagrams.tracing.weakness import Weakness, noted_weakness, weakness_of
 from ...diagrams.types import Ty
 from .forwarding import push
 from .optic import Base, chosen, inline
@@ -96,6 +97,7 @@ def reverse(
     ends = ([*outputs, *found], d.cod @ cod) if value else (found, cod)
     made = Diagram.of_graph(build.finish(*ends))
     _noted(made, Reversal(of, tuple(wanted), tuple(map(base.moves, d.dom.inside)), value))
+    noted_weakness(made, Weakness.of_reverse(wanted, made.n_in - d.n_in, d.n_out if value else 0))
     return made
 
 
@@ -121,7 +123,14 @@ def _reverse_model(model: Para, wrt: Sequence[int | str] | None, value: bool, re
     dom = model.dom @ flowing @ model.weight
     made = Diagram.wires(dom, order).then(found)
     _noted(made, reversal(found))
-    return Para(made, model.entries)
+    return Para(_as_weak(made, found, order), model.entries)
+
+
+def _as_weak(made: Diagram, found: Diagram, order: Sequence[int]) -> Diagram:
+    """The derivative of a model, noted to be as weak as that of its arrow, of which it reorders the inputs."""
+    weakness = weakness_of(found)
+    noted_weakness(made, None if weakness is None else weakness.through(order))
+    return made
 
 
 def _places(model: Para, wrt: Sequence[int | str] | None) -> list[int | str] | None:
@@ -199,13 +208,16 @@ def forward(d: D, *, wrt: Sequence[int | str] | None = None, base: Base = SMOOTH
         moved = found.dom[len(d.arrow.dom) :]
         dom = d.dom @ moved @ d.weight
         order = [*range(n), *range(n + len(moved), len(dom)), *range(n, n + len(moved))]
-        return Para(Diagram.wires(dom, order).then(found), d.entries)
+        return Para(_as_weak(Diagram.wires(dom, order).then(found), found, order), d.entries)
     tangent = push(d.graph, _wanted(d, wrt, base), base)
     build = Builder(tangent.push.dom)
     made = inline(build, tangent.push, range(len(build.dom)))
     there = dict(zip(tangent.gives, made[d.n_out :], strict=True))
-    dys = base.filled(build, there, [i for i, w in enumerate(d.cod.inside) if base.moves(w)], d.cod.inside)
-    return Diagram.of_graph(build.finish([*made[: d.n_out], *dys], d.cod @ cotangent(d.cod, base)))
+    moves = [base.moves(w) for w in d.cod.inside]
+    dys = base.filled(build, there, [i for i, on in enumerate(moves) if on], d.cod.inside)
+    made = Diagram.of_graph(build.finish([*made[: d.n_out], *dys], d.cod @ cotangent(d.cod, base)))
+    noted_weakness(made, Weakness.of_forward(d.n_in, made.n_in - d.n_in, moves))
+    return made
 
 
 def dual(d: Diagram, *, base: Base = SMOOTH) -> Dual:

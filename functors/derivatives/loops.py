@@ -20,9 +20,9 @@ from ...diagrams.nn.repetition import scan_of
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty, Wire
 from .forwarding import push
-from .optic import Base, Mask, Tangent, chosen, inline
+from .optic import Base, Halve, Halves, Mask, Tangent, chosen, inline
 
-__all__ = ["Parts", "like", "scan_tangent"]
+__all__ = ["Parts", "like", "scan_halves", "scan_tangent"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,19 @@ def like(box: Box, body: Diagram, n_consts: int, n_carry: int, name: str, *, tur
     way = box.params["reverse"] != turned
     made = scan_of(body, box.params["length"], n_carry, n_consts=n_consts, reverse=way, name=name)
     return Box(name, made.dom, made.cod, op="scan", params={**made.params, "unroll": box.params["unroll"]})
+
+
+def scan_halves(box: Box, asked: Mask, halve: Halve) -> Halves | None:
+    """The scan of the halves of its step: one that stacks what is kept, and one that takes the stacks."""
+    parts = Parts.of(box)
+    carry = range(parts.consts, parts.consts + parts.carry)
+    step = box.params["body"].diagram
+    found = halve(step, [*[True] * parts.carry, *asked[parts.carry :]], carry)
+    if found is None:
+        return None
+    ahead = box if found.ahead is step else like(box, found.ahead, parts.consts, parts.carry, box.name)
+    n_consts = sum(i < parts.consts for i in found.reads)
+    return Halves(ahead, like(box, found.again, n_consts, parts.carry, box.name), found.reads, found.gives)
 
 
 # -- forward ---------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -33,7 +34,20 @@ from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.jaxpr import read
 from ...diagrams.types import Ty, Wire
 
-__all__ = ["Base", "Mask", "Optic", "Tangent", "chosen", "first_places", "precision", "pruned", "rule"]
+__all__ = [
+    "Base",
+    "Halve",
+    "Halves",
+    "Mask",
+    "Optic",
+    "Tangent",
+    "cast",
+    "chosen",
+    "first_places",
+    "precision",
+    "pruned",
+    "rule",
+]
 
 Mask = tuple[bool, ...]
 
@@ -63,6 +77,22 @@ class Tangent:
     push: Diagram
     gives: tuple[int, ...]
     whole: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """A map A -> B cut in two, so that what a policy keeps inside of it is computed once.
+
+    Fields: `ahead : A -> B ⊗ K`; `again : A ⊗ K -> B`, of the inputs that it `reads` and the outputs that it `gives`.
+    """
+
+    ahead: Any
+    again: Any
+    reads: tuple[int, ...]
+    gives: tuple[int, ...]
+
+
+Halve = Callable[[Diagram, Sequence[bool], Sequence[int]], Halves | None]
 
 
 @dataclass(frozen=True)
@@ -124,6 +154,13 @@ def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tup
     with precision(wires), jax.numpy_dtype_promotion("standard"):
         found = read(jax.make_jaxpr(traced)(*[aval(w) for w in wires]))
     return found, tuple(there)
+
+
+@lru_cache(maxsize=4096)
+def cast(given: Wire, wanted: Wire) -> Box:
+    """The change of an array's dtype."""
+    with precision([given, wanted]):
+        return rule(lambda x: [jax.lax.convert_element_type(x, wanted.dtype)], (given,))[0].boxes[0]
 
 
 def precision(wires: Sequence[Wire]) -> AbstractContextManager[Any]:

@@ -8,7 +8,7 @@ wires are kept changes memory and never the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,15 +18,17 @@ from jax.ad_checkpoint import checkpoint_name
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
-from ...diagrams.graph import Builder, interpret
+from ...diagrams.graph import Builder, Graph, interpret
 from ...diagrams.params import Body, Marked
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.tracing.primitives import primitive
 from ...diagrams.types import Ty, Wire
+from .branches import cond_halves
 from .forwarding import push
-from .optic import Base, Mask, Optic, Tangent, first_places, inline, precision, read_only
+from .loops import scan_halves
+from .optic import Base, Halves, Mask, Optic, Tangent, chosen, first_places, inline, precision, read_only
 from .reversing import pull
 
 __all__ = ["checkpoint", "recomputing", "remat_optic", "remat_tangent", "remembering"]
@@ -46,7 +48,7 @@ def checkpoint(d: Diagram, name: str, params: dict[str, Any] | None = None) -> B
     It is not merged with equal computations outside once it is `differentiated`.
     """
     like = _template()
-    found = {**(like.params if params is None else params), "jaxpr": Body(d, closed=False)}
+    found = {**(like.params if params is None else params), "jaxpr": Body.passing(d, closed=False)}
     return Box(name, d.dom, d.cod, op=like.op, params=found)
 
 
@@ -74,7 +76,7 @@ def _reaching(d: Diagram, keep: Keep) -> Diagram:
     for box in d.graph.table:
         if box.definition is not None and not box.op:
             part = _reaching(box.definition, keep)
-            if any(keep(b) for b in part.graph.table):
+            if any(_holds(b, keep) for b in part.graph.table):
                 inner[id(box)] = part
     if not inner:
         return d
@@ -87,13 +89,22 @@ def _reaching(d: Diagram, keep: Keep) -> Diagram:
     return Diagram.of_graph(build.finish(interpret(d.graph, one, range(d.n_in)), d.cod))
 
 
+def _holds(box: Box, keep: Keep) -> bool:
+    """Whether a box gives something to keep, or a loop or a choice has such a box inside."""
+    if keep(box) and box.n_in:
+        return True
+    if box.op not in HALVES and (box.op or box.definition is None):
+        return False
+    return any(_holds(b, keep) for d in box.bodies.values() for b in d.graph.table)
+
+
 def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     """The optic that keeps only inputs and what boxes with `keep` give, and computes the rest of the residual again."""
-    graph = optic.forward.graph
     n_in, n_out = box.n_in, box.n_out
+    ends = optic.forward.graph.outputs.tolist()
+    cut = _cut(optic.forward.graph, [j if j < n_in else ends[j - n_in] for j in optic.keeps], keep)
+    graph, residual, kept, redone = cut.graph, cut.residual, cut.kept, cut.redone
     outputs = graph.outputs.tolist()
-    residual = [j if j < n_in else outputs[j - n_in] for j in optic.keeps]
-    kept, redone = _cut(optic.forward, residual, keep)
     extra = [w for w in kept if w >= n_in and w not in outputs[:n_out]]
     wires = graph.wires()
     cod = Ty.of((*box.cod.inside, *(wires[w] for w in extra)))
@@ -116,25 +127,98 @@ def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     return Optic(box if plain else small, tuple(place[w] for w in kept), backward, optic.gives, plain)
 
 
-def _cut(forward: Diagram, residual: list[int], keep: Keep) -> tuple[list[int], list[tuple[Box, Any, range]]]:
-    """The wires to keep, and the nodes to compute again, so that the residual is there."""
-    graph = forward.graph
-    nodes = list(graph.nodes())
-    saved = [keep(box) for box in graph.table]
-    node_of = {w: k for k, (_, _, writes) in enumerate(nodes) for w in writes}
-    ops = graph.ops.tolist()
-    needed: set[int] = set()
+Redone = tuple[Box, Sequence[int], Sequence[int]]  # a box that is computed again, with what it reads and writes
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A graph whose loops and choices give what is kept inside of them, and where it is cut for `residual` to be there.
+
+    Fields: `kept`, the wires to keep; `redone`, the nodes to compute again, in order.
+    """
+
+    graph: Graph
+    residual: list[int]
+    kept: list[int]
+    redone: list[Redone]
+
+
+def _cut(graph: Graph, residual: list[int], keep: Keep) -> _Cut:
+    saved = {id(box) for box in graph.table if keep(box) and box.n_in}
+    reached = _reached(list(graph.nodes()), residual, saved)
+    build, new = Builder(graph.dom), list(range(len(graph.dom)))
+    again: dict[int, Redone] = {}
+    for box, reads, writes in graph.nodes():
+        asked = tuple(w in reached for w in writes)
+        halve = HALVES.get(box.op) if any(asked) and id(box) not in saved else None
+        halves = (
+            None if halve is None else halve(box, asked, lambda d, wanted, always: _halved(d, wanted, always, keep))
+        )
+        inputs = [new[i] for i in reads]
+        made = build.add(box if halves is None else halves.ahead, inputs)
+        new.extend(made[: box.n_out])
+        if halves is None:
+            again |= dict.fromkeys(made, (box, inputs, made))
+        else:
+            held, given = made[box.n_out :], [made[i] for i in halves.gives]
+            one = (halves.again, [*(inputs[i] for i in halves.reads), *held], given)
+            again |= dict.fromkeys(given, one)
+    outputs = [new[w] for w in graph.outputs.tolist()]
+    ends = [new[w] for w in residual]
     kept: dict[int, None] = {}
-    stack = list(reversed(residual))
+    redone: dict[int, Redone] = {}
+    stack = list(reversed(ends))
     while stack:
         w = stack.pop()
-        k = node_of.get(w)
-        if k is None or (saved[ops[k]] and nodes[k][0].n_in):
+        one = again.get(w)
+        if one is None or id(one[0]) in saved:
             kept[w] = None
-        elif k not in needed:
-            needed.add(k)
-            stack.extend(nodes[k][1])
-    return list(kept), [nodes[k] for k in sorted(needed)]
+        elif one[2][0] not in redone:
+            redone[one[2][0]] = one
+            stack.extend(one[1])
+    return _Cut(build.finish(outputs, graph.cod), ends, list(kept), [redone[w] for w in sorted(redone)])
+
+
+def _reached(nodes: Sequence[Redone], residual: Sequence[int], saved: set[int]) -> set[int]:
+    """The wires that computing the residual again would compute, as far as it is known what is kept."""
+    node_of = {w: k for k, (_, _, writes) in enumerate(nodes) for w in writes}
+    reached: set[int] = set()
+    stack = list(residual)
+    while stack:
+        w = stack.pop()
+        if w not in reached:
+            reached.add(w)
+            k = node_of.get(w)
+            stack.extend(() if k is None or id(nodes[k][0]) in saved else nodes[k][1])
+    return reached
+
+
+def _halved(d: Diagram, wanted: Sequence[bool], always: Sequence[int], keep: Keep) -> Halves | None:
+    """The halves of a diagram for the outputs that are wanted, which read the inputs `always`; None if they are it."""
+    if all(wanted) and not any(_holds(box, keep) for box in d.graph.table):
+        return None
+    graph = _reaching(d, keep).graph
+    ends = [w for w, on in zip(graph.outputs.tolist(), wanted, strict=True) if on]
+    cut = _cut(graph, ends, keep)
+    held = [w for w in cut.kept if w >= d.n_in]
+    if all(wanted) and not held:
+        return None
+    wires = cut.graph.wires()
+    types = Ty.of(wires[w] for w in held)
+    outputs = np.asarray([*cut.graph.outputs.tolist(), *held], dtype=np.int32)
+    ahead = replace(cut.graph, cod=d.cod @ types, outputs=outputs)
+    reads = sorted({w for w in cut.kept if w < d.n_in} | set(always))
+    back = Builder(Ty.of(wires[w] for w in reads) @ types)
+    at = {w: i for i, w in enumerate([*reads, *held])}
+    for box, inputs, writes in cut.redone:
+        at.update(zip(writes, back.add(box, [at[i] for i in inputs]), strict=True))
+    cod = Ty.of(chosen(d.cod.inside, wanted))
+    again = back.finish([at[w] for w in cut.residual], cod)
+    gives = tuple(i for i, on in enumerate(wanted) if on)
+    return Halves(Diagram.of_graph(ahead) if held else d, Diagram.of_graph(again), tuple(reads), gives)
+
+
+HALVES = {"scan": scan_halves, "cond": cond_halves}
 
 
 def remat_tangent(box: Box, moving: Mask, base: Base) -> Tangent:

@@ -48,8 +48,8 @@ def while_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     cod = Ty.of((*state, *(state[i] for i in carried)))
     params = {
         **p,
-        "body_jaxpr": Body(body, p["body_jaxpr"].closed),
-        "cond_jaxpr": Body(asks, p["cond_jaxpr"].closed),
+        "body_jaxpr": Body.passing(body, p["body_jaxpr"].closed),
+        "cond_jaxpr": Body.passing(asks, p["cond_jaxpr"].closed),
         "body_nconsts": nb + len(consts),
     }
     new = Box(f"D[{box.name}]", dom, cod, op="while", params=params)

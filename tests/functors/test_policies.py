@@ -101,6 +101,65 @@ def test_a_policy_keeps_what_it_names_however_deep_inside(closed):
     assert (6,) in everything
 
 
+def scanned(w, x):
+    return lax.scan(lambda c, _: (jnp.tanh(w @ c), jnp.sin(c)), x, None, length=3)
+
+
+def chosen(w, x):
+    return lax.cond(x.sum() > 0, lambda x: jnp.tanh(w @ jnp.tanh(w @ x)), lambda x: jnp.sin(w @ x), x)
+
+
+INSIDE = {
+    "a scan": scanned,
+    "a scan of a closed box": lambda w, x: lax.scan(lambda c, _: (jax.jit(block)(w, c), c), x, None, length=3),
+    "a scan over rows": lambda w, x: lax.scan(lambda c, r: (jnp.sin(w @ c) * r, w @ r), x, w),
+    "a scan the other way": lambda w, x: lax.scan(lambda c, r: (jnp.sin(w @ c) * r, w @ r), x, w, reverse=True),
+    "a scan of scans": lambda w, x: lax.scan(lambda c, _: (scanned(w, c)[0], None), x, None, length=2)[0],
+    "a loop": lambda w, x: lax.fori_loop(0, 3, lambda i, c: jnp.tanh(w @ c), x),
+    "a choice": chosen,
+    "a choice in a scan": lambda w, x: lax.scan(lambda c, _: (jnp.sin(chosen(w, c)), c), x, None, length=2),
+    "a scan in a choice": lambda w, x: lax.cond(x.sum() > 0, lambda x: scanned(w, x)[0], lambda x: x * 2.0, x),
+    "a scan in a closed box": lambda w, x: jnp.sin(jax.jit(scanned)(w, x)[1]),
+    "a choice where nothing is to keep": lambda w, x: lax.cond(x.sum() > 0, jnp.sin, lambda x: x, w @ x),
+}
+
+
+def products(jaxpr, times=1):
+    """The number of products that a program computes, all branches of a choice counted."""
+    total = 0
+    for eqn in jaxpr.eqns:
+        total += times * (eqn.primitive.name == "dot_general")
+        for value in eqn.params.values():
+            for inner in value if isinstance(value, tuple) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    total += products(inner, times * eqn.params.get("length", 1))
+    return total
+
+
+@pytest.mark.parametrize("policy", [P.dots_saveable, P.save_only_these_names("h"), None], ids=["dots", "h", "none"])
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_policy_reaches_into_loops_and_choices_on_the_way_back(name, policy):
+    w, x = W.astype("float32"), V.astype("float32")
+    f = jax.checkpoint(INSIDE[name], policy=policy)
+    ys, pull = jax.vjp(f, w, x)
+    cts = jax.tree.map(jnp.ones_like, ys)
+    back = to_jax(reverse(from_jax(f, w, x), value=True))
+    made = back(w, x, *jax.tree.leaves(cts))
+    for found, right in zip(made, [*jax.tree.leaves(ys), *pull(cts)], strict=True):
+        np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-6)
+    ours = products(jax.make_jaxpr(back)(w, x, *jax.tree.leaves(cts)).jaxpr)
+    theirs = products(jax.make_jaxpr(lambda w, x: jax.vjp(f, w, x)[1](cts))(w, x).jaxpr)
+    assert ours <= theirs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", INSIDE)
+def test_a_policy_inside_of_loops_and_choices_agrees_in_the_second_order(name):
+    with jax.enable_x64(True):
+        agree(jax.checkpoint(INSIDE[name], policy=P.dots_saveable), W, V, order=2, written=False)
+
+
 def test_the_derivatives_of_a_checkpoint_are_checkpoints():
     d = from_jax(jax.checkpoint(lambda x: jnp.sin(jnp.exp(x))), R(3))
     [box] = d.boxes
