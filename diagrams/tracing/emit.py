@@ -269,7 +269,10 @@ def _with_vjp(box: Box, consts: Sequence[Any]) -> Callable[..., Any]:
 
 def _filled(c: Any) -> Any:
     """A cotangent as an array, zeros too."""
-    return jax.numpy.zeros(c.shape, c.dtype) if isinstance(c, SymbolicZero) else c
+    if not isinstance(c, SymbolicZero):
+        return c
+    like: Any = c.aval
+    return jax.numpy.zeros(like.shape, like.dtype)
 
 
 def _back(box: Box, n: int, residuals: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
