@@ -63,17 +63,22 @@ def check(
 ) -> Certificate:
     """The certificate of the derivatives of a diagram, a model, a learner or a JAX function.
 
-    `examples` are values of the arguments (arrays or pytrees); of a diagram they may be left out, as those of the
-    parameters of a model, and are then made from the seed. What the author declares are facts: `domain`, one entry an
-    argument, (low, high) or (low, high, "log") or None, or a callable that takes a numpy generator and gives all
-    arguments; `special`, points where claims are compared with derivatives nearby; `guards`, a function of the
-    arguments whose entries vanish where there may be a kink; `tangent(rng, arguments)`, an admissible tangent, where
-    the domain is a manifold; `noise`, the absolute accuracy of the value, such as of an iterative solver; `surrogate`,
-    the function whose derivative is claimed instead. There is no tolerance: bounds are computed.
+    `examples` are values of the arguments: of a function arrays or pytrees; of a diagram an array a wire; of a model
+    what `compile` of it takes, `check(model, params, x)`; of a learner `check(learner, state, x, t)`. But for those of
+    a function they may be left out, as may the tree alone (`check(model, x)`), and are then made from the seed.
+    Everything that is declared speaks of the same arguments, in this order.
+
+    What the author declares are facts: `domain`, one entry an argument, (low, high) or (low, high, "log") or None, by
+    name for a tree of parameters, or a callable that takes a numpy generator and gives all arguments; `special`, points
+    where claims are compared with derivatives nearby; `guards`, a function of the arguments whose entries vanish where
+    there may be a kink; `tangent(rng, arguments)`, an admissible tangent, where the domain is a manifold; `noise`, the
+    absolute accuracy of the value, such as of an iterative solver; `surrogate`, the function whose derivative is
+    claimed instead. There is no tolerance: bounds are computed.
 
     `effort` is "quick", "standard" or "thorough": up to 100, 1 000 or 10 000 derivative evaluations a kind of box.
 
-    Raises `InputError` for arguments that do not fit.
+    Raises `InputError` or `ParameterError` for arguments that do not fit, and `DerivativeError` with the path of the
+    box for a rule that JAX refuses to run.
     """
     if effort not in EFFORTS:
         raise InputError(f"effort is one of {', '.join(EFFORTS)}, not {effort!r}")

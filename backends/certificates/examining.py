@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...categories.errors import ParalensError
+from ...categories.errors import DerivativeError, ParalensError
 from ...diagrams.box import Box
 from ...diagrams.tracing.emit import callable_of
 from .certificate import BoxCertificate, Point
@@ -20,6 +20,7 @@ from .clauses.parts import Stretch
 from .clauses.subjects import double, widened
 from .digits import digits_left
 from .examination import UNRESOLVED, Examination
+from .flows import RULED
 from .orders import higher
 from .proving import proved
 from .shown import listed
@@ -53,7 +54,14 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
             return certificate("discontinuous", "guard", points=where, crossed=tuple(paths[:1]))
         return certificate("proved", "nothing moves")
     with double():
-        run = Examination(target, facts, order)
+        try:
+            run = Examination(target, facts, order)
+        except ParalensError:
+            raise
+        except Exception as error:  # JAX refuses a rule when it is traced
+            if isinstance(target.d, Box) and target.d.op in RULED:
+                raise DerivativeError(f"its rule does not run: {error}", tuple(path.split("/"))) from error
+            return certificate("undecided", "no derivative", reason=_told(error))
         missing = run.subject.claims.missing
         if not run.subject.per_node:
             reason = "; ".join(dict.fromkeys(missing.values()))
@@ -63,8 +71,7 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         except (ParalensError, KeyboardInterrupt):
             raise
         except Exception as error:  # a program that does not run says nothing about its derivative
-            first = str(error).strip().split("\n")[0]
-            return certificate("undecided", "did not run", reason=f"{type(error).__name__}: {first}", missing=missing)
+            return certificate("undecided", "did not run", reason=_told(error), missing=missing)
         finally:
             release(target)
         verdict, reason = run.verdict()
@@ -146,3 +153,8 @@ def _sides(target: Target, c: Crossing) -> tuple[float, float]:
     differ = np.flatnonzero(found[0] != found[1])
     e = int(differ[0]) if len(differ) else 0
     return float(found[0][e]), float(found[1][e])
+
+
+def _told(error: Exception) -> str:
+    """The first line of what went wrong."""
+    return f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
