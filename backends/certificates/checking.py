@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -32,7 +33,7 @@ from ...diagrams.syntax import Diagram
 from ...functors.learning import Learner
 from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
-from .blaming import along, confirmed, culprit, shown_at
+from .blaming import Examine, along, confirmed, culprit, shown_at
 from .certificate import BoxCertificate, Certificate, ordered
 from .clauses.curves import Region
 from .clauses.subjects import claims_of, double
@@ -40,6 +41,7 @@ from .examining import examine
 from .flows import RULED, Flow, Kind
 from .targets import EFFORTS, Facts, Target
 from .verdicts import at_points, settled
+from .watching import Watch, left_out, unconfirmed, watched
 
 __all__ = ["check"]
 
@@ -76,6 +78,7 @@ def check(
     claimed instead. There is no tolerance: bounds are computed.
 
     `effort` is "quick", "standard" or "thorough": up to 100, 1 000 or 10 000 derivative evaluations a kind of box.
+    After two seconds a terminal shows a bar. An interrupt gives the certificate so far, which names what is `left_out`.
 
     Raises `InputError` or `ParameterError` for arguments that do not fit, and `DerivativeError` with the path of the
     box for a rule that JAX refuses to run.
@@ -91,27 +94,36 @@ def check(
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         subject = Asked(d_or_f, examples, domain, special, guards, surrogate, seed)
         facts = replace(facts, surrogate=subject.surrogate, tangent=subject.tangent(tangent))
-        rows, whole = _certified(subject, facts)
+        with watched() as watch:
+            rows, whole = _certified(subject, facts, watch)
     of = d_or_f if isinstance(d_or_f, (Para, Learner)) else subject.d
     return Certificate(of, ordered(rows), whole, seed, effort, time.perf_counter() - start)
 
 
-def _certified(asked: Asked, facts: Facts) -> tuple[list[BoxCertificate], BoxCertificate | None]:
+def _certified(asked: Asked, facts: Facts, watch: Watch) -> tuple[list[BoxCertificate], BoxCertificate | None]:
     """The rows of the boxes, and the whole."""
     flow = _flow(asked.d, asked.met)
     kinds = list(flow.kinds.values())
     target = Target(asked.d, asked.met, asked.region, asked.wide, asked.others, asked.declared, function=asked.function)
     only = kinds[0] if len(kinds) == 1 and _alone(asked.d, kinds[0]) else None
     if only is not None:
-        return [examine(target, facts, only.paths[0], only.paths)], None
+        watch.expect(1, only.box.name)
+        make, otherwise = partial(examine, target, facts), partial(left_out, asked.d)
+        return [watch.attempt(lambda: make(only.paths[0], only.paths), lambda: otherwise(only.paths))], None
     inner = replace(facts, noise=facts.noise, surrogate=None, tangent=None)
-    rows = [] if facts.surrogate is not None else confirmed(asked, _examined(kinds, inner), facts)
+    find = partial(_examined, watch)
+    found = [] if facts.surrogate is not None else find(kinds, inner)
+    rows = watch.attempt(lambda: confirmed(asked, found, facts), lambda: [unconfirmed(row) for row in found])
     big = (len(kinds) > SMALL or asked.f is None) and not flow.bare
     effort = "quick" if big and facts.effort == "standard" else facts.effort
     target.look = not rows or bool(at_points(rows))
-    whole = examine(target, replace(facts, effort=effort), "", ("",))
+    watch.expect(1, "the whole")
+    whole = watch.attempt(lambda: examine(target, replace(facts, effort=effort), "", ("",)), lambda: None)
+    if whole is None:
+        return rows, settled(rows, left_out(asked.d, ("",)), bare=True)
     if facts.surrogate is None and not any(row.verdict == "wrong" for row in rows):
-        rows, whole = _blamed(asked, rows, whole, inner)
+        alone = (rows, whole)
+        rows, whole = watch.attempt(lambda: _blamed(asked, *alone, inner, find), lambda: alone)
     return rows, settled(rows, whole, bare=flow.bare)
 
 
@@ -133,20 +145,26 @@ def _flow(d: Diagram, points: Sequence[Sequence[Any]]) -> Flow:
     return flow
 
 
-def _examined(kinds: Sequence[Kind], facts: Facts) -> list[BoxCertificate]:
+def _examined(watch: Watch, kinds: Sequence[Kind], facts: Facts) -> list[BoxCertificate]:
     """Each kind of box, several at once; loops and branches after what is in them, and only if that is right."""
     plain = [k for k in kinds if not k.holds]
+    watch.expect(len(kinds), "kinds of boxes")
     # most of the time goes into compiling, which releases the interpreter
     with ThreadPoolExecutor(min(len(plain) or 1, os.cpu_count() or 1, THREADS)) as pool:
-        rows = list(pool.map(lambda kind: _kind(kind, facts), plain))
+        rows = watch.gathered(pool, plain, lambda kind: _kind(kind, facts), _left_out)
     wrong = [p for row in rows if row.verdict == "wrong" for p in row.paths]
     for kind in sorted((k for k in kinds if k.holds), key=lambda k: -max(p.count("/") for p in k.paths)):
         if any(p.startswith(f"{q}/") for p in wrong for q in kind.paths):
             continue
-        row = _kind(kind, facts)
+        row = watch.attempt(partial(_kind, kind, facts), partial(_left_out, kind))
+        watch.step()
         wrong += row.paths if row.verdict == "wrong" else []
         rows.append(row)
     return rows
+
+
+def _left_out(kind: Kind) -> BoxCertificate:
+    return left_out(kind.box, kind.paths)
 
 
 def _kind(kind: Kind, facts: Facts) -> BoxCertificate:
@@ -199,7 +217,7 @@ def _claimed(box: Box, wrt: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _blamed(
-    asked: Asked, rows: list[BoxCertificate], whole: BoxCertificate, facts: Facts
+    asked: Asked, rows: list[BoxCertificate], whole: BoxCertificate, facts: Facts, find: Examine
 ) -> tuple[list[BoxCertificate], BoxCertificate]:
     """The boxes again, at what showed that the whole is wrong, or that it has no claim that is a subderivative."""
 
@@ -217,10 +235,10 @@ def _blamed(
         def some(d: Diagram, points: Sequence[Sequence[Any]]) -> list[Kind]:
             return [k for k in kinds(d, points) if at & set(k.paths)]
 
-        return shown_at(asked, points, rows, facts, some, _examined), whole
+        return shown_at(asked, points, rows, facts, some, find), whole
     if witness.order > 1:
         return rows, whole
-    rows = shown_at(asked, along(asked, witness), rows, facts, kinds, _examined)
+    rows = shown_at(asked, along(asked, witness), rows, facts, kinds, find)
     if any(row.verdict == "wrong" for row in rows):
         return rows, whole
     path = culprit(witness) if witness.clause in ("slope", "point") and witness.against is None else ""

@@ -67,7 +67,7 @@ def small(d: Diagram) -> Box | None:
 
 
 def steps(d: Diagram) -> float:
-    """How many boxes run in a diagram: all inside of others, and those of a loop as often as it runs, if it is known."""
+    """How many boxes run in a diagram, those inside of others too: in a loop as often as it runs, if that is known."""
     total, todo = 0.0, [(d, 1.0)]
     while todo and total <= LONG:
         inside, times = todo.pop()

@@ -28,6 +28,7 @@ from ....diagrams.tracing.emit import callable_of
 from ....diagrams.types import Ty, Wire
 from ....functors.derivatives.derivative import forward, reverse
 from ....functors.promotion import wide_dtype
+from ..watching import breathe
 from .bounds import PANEL, roundoff
 
 __all__ = ["Claims", "Node", "Subject", "claims_of", "double", "repeated"]
@@ -180,6 +181,7 @@ class Subject:
         n, parts = len(xs[0]), []
         sides = [(xs, self.inputs), (vs, self.inputs), (ws, self.outputs)]
         for at in range(0, n, PANEL):
+            breathe()
             last = min(at + PANEL, n)
             index = np.minimum(np.arange(at, at + PANEL), last - 1)
             given = [self._typed([a[index] for a in arrays], wires) for arrays, wires in sides]
