@@ -30,16 +30,18 @@ from ...categories.para import Para
 from ...diagrams.box import Box
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.emit import callable_of
 from ...functors.learning import Learner
 from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
 from .blaming import Examine, along, confirmed, culprit, shown_at
 from .certificate import BoxCertificate, Certificate, ordered
 from .clauses.curves import Region
-from .clauses.subjects import claims_of, double
+from .clauses.naturality import natural
+from .clauses.subjects import Subject, claims_of, double
 from .examining import examine
 from .flows import RULED, Flow, Kind
-from .targets import EFFORTS, Facts, Target
+from .targets import EFFORTS, Facts, Target, wide_wires
 from .verdicts import at_points, settled
 from .watching import Watch, left_out, unconfirmed, watched
 
@@ -210,7 +212,7 @@ def _claimed(box: Box, wrt: tuple[int, ...]) -> tuple[int, ...]:
         found = derived(box, ("claims", ("forward", "reverse"), inputs), lambda: claims_of(box, wrt=inputs))
         return found.forward is not None or found.reverse is not None
 
-    with double():
+    with double(), jax.enable_x64(wide_wires(box)):
         if len(wrt) < 2 or known(wrt):
             return wrt
         return tuple(i for i in wrt if known((i,))) or wrt
@@ -241,5 +243,23 @@ def _blamed(
     rows = shown_at(asked, along(asked, witness), rows, facts, kinds, find)
     if any(row.verdict == "wrong" for row in rows):
         return rows, whole
+    if witness.clause.startswith("natural"):
+        path = next((k.paths[0] for k in kinds(asked.d, along(asked, witness)[:1]) if _otherwise(k)), "")
+        return rows, replace(whole, reason=f"JAX derives another slope of {path}" if path else "not localized")
     path = culprit(witness) if witness.clause in ("slope", "point") and witness.against is None else ""
     return rows, replace(whole, reason=f"from {path} on, each box being right by itself" if path else "not localized")
+
+
+def _otherwise(kind: Kind) -> bool:
+    """Whether JAX derives something else of a box than its diagram has."""
+    box = kind.box
+    if box.op in RULED or not any(w.size for w in box.dom.inside):
+        return False
+    run, rng = callable_of(box), np.random.default_rng(0)
+    with double(), jax.enable_x64(wide_wires(box)):
+        try:
+            own = Subject(claims_of(box), kind.met[0])
+            found = natural(lambda *x: run(*x), own, kind.met[:1], rng, small=False, batched=False)
+            return found is not None
+        except Exception:  # what cannot be asked of a box accuses none
+            return False

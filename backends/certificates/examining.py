@@ -25,7 +25,7 @@ from .orders import higher
 from .proving import proved
 from .shown import listed
 from .stored import key_of, remembered
-from .targets import EFFORTS, Facts, Target, guards_in, release
+from .targets import EFFORTS, Facts, Target, guards_in, release, running
 
 __all__ = ["examine"]
 
@@ -53,24 +53,37 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
             where = tuple(Point(tuple(c.point), np.nan, *_sides(target, c), False, jump=True) for c in crossings)
             return certificate("discontinuous", "guard", points=where, crossed=tuple(paths[:1]))
         return certificate("proved", "nothing moves")
-    with double():
+
+    def again() -> BoxCertificate:
+        """Promoted as a diagram, then in its own format: what is in it may refuse any other."""
+        other = replace(target, baked=target.wide is None, wide=None)
+        return _examined(other, facts, path, paths, order)
+
+    with running(target):
         try:
             run = Examination(target, facts, order)
-        except ParalensError:
-            raise
-        except Exception as error:  # JAX refuses a rule when it is traced
+        except Exception as error:
+            if target.own:
+                return again()
+            if isinstance(error, ParalensError):
+                raise
+            # JAX refuses a rule when it is traced
             if isinstance(target.d, Box) and target.d.op in RULED:
                 raise DerivativeError(f"its rule does not run: {error}", tuple(path.split("/"))) from error
             return certificate("undecided", "no derivative", reason=_told(error))
         missing = run.subject.claims.missing
         if not run.subject.per_node:
+            if target.own:
+                return again()
             reason = "; ".join(dict.fromkeys(missing.values()))
             return certificate("undecided", "no derivative", reason=reason, missing=missing)
         try:
             run.run()
-        except (ParalensError, KeyboardInterrupt):
-            raise
         except Exception as error:  # a program that does not run says nothing about its derivative
+            if target.own:
+                return again()
+            if isinstance(error, ParalensError):
+                raise
             return certificate("undecided", "did not run", reason=_told(error), missing=missing)
         finally:
             release(target)
