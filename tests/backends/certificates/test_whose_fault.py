@@ -127,3 +127,20 @@ def test_the_slope_of_a_witness_at_an_end_of_the_domain_comes_again(f, slope, x)
         claimed, actual = Witness(*given, 1e9, "chord", "", 0).replay()
         assert claimed == pytest.approx(1.5 * true[e], rel=1e-6)
         assert actual == pytest.approx(true[e], rel=1e-3, abs=1e-3)
+
+
+def test_the_box_that_jax_derives_wrong_is_named_and_its_number_is_the_claimed_one(monkeypatch):
+    from jax.interpreters import ad
+
+    right = ad.primitive_jvps[jax.lax.sinh_p]
+
+    def wrong(primals, tangents, **params):
+        value, slope = right(primals, tangents, **params)
+        return value, slope * jnp.asarray(0.9, slope.dtype)
+
+    monkeypatch.setitem(ad.primitive_jvps, jax.lax.sinh_p, wrong)
+    found = check(lambda x: jnp.tanh(jnp.sinh(x)), 0.3, domain=[(-1, 1)])
+    witness = found.whole.witness
+    assert found.verdict == "wrong" and all(row.ok for row in found.rows), str(found)
+    assert witness.hint == DIAGRAM and witness.claimed == pytest.approx(0.9 * witness.actual, rel=1e-3)
+    assert found.whole.reason == "JAX derives another slope of sinh" and found.whole.reason in str(found)
