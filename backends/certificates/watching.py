@@ -26,7 +26,8 @@ __all__ = ["Interrupted", "Watch", "breathe", "left_out", "unconfirmed", "watche
 AFTER = 2.0  # seconds
 INTERRUPTED = "the check was interrupted before"
 
-T, S = TypeVar("T"), TypeVar("S")
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 class Interrupted(BaseException):

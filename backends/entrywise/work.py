@@ -85,7 +85,7 @@ def limited(parts: int) -> Iterator[None]:
     token = _work.set(Work(parts))
     before, left = sys.gettrace(), CALLS * parts
 
-    def counted(frame: Any, event: str, argument: Any) -> Any:
+    def counted(frame: Any, event: Any, argument: Any) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
