@@ -250,7 +250,7 @@ def misfit(value: Any, w: Wire, label: str) -> str:
     if w.kind == "Key":
         return ""
     a = np.asarray(a)
-    lost = jnp.iscomplexobj(a) and w.kind != "C" and bool(a.imag.any())
+    lost = jnp.iscomplexobj(a) and w.kind != "C" and bool(np.imag(a).any())
     if lost or (w.kind in "ZB" and not bool((cast(a, w).astype(a.dtype) == a).all())):
         return f"{label} takes {w} and got dtype {a.dtype}"
     return ""
@@ -262,7 +262,7 @@ def cast(value: Any, w: Wire) -> Any:
     if w.kind == "Key":
         return a
     a = np.asarray(a)
-    return (a.real if jnp.iscomplexobj(a) and w.kind != "C" else a).astype(jnp.dtype(w.dtype))
+    return (np.real(a) if jnp.iscomplexobj(a) and w.kind != "C" else a).astype(jnp.dtype(w.dtype))
 
 
 def _is_state(value: Any) -> bool:

@@ -5,6 +5,7 @@ that holds choices is multiplied out by sympy, so that it counts for every combi
 with an expression of allowed size is not seen by that; there the calls of its functions are counted, which caches may
 change a little, and so that limit is far above what the first one lets through.
 
+>>> from paralens.backends.entrywise import entries_of, symbols_of
 >>> with limited(10):
 ...     entries_of(from_jax(lambda x: x * (1 + x) * (2 + x), R()), [symbols_of(R().wire, "x")])
 Traceback (most recent call last):
