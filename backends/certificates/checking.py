@@ -82,8 +82,8 @@ def check(
     `effort` is "quick", "standard" or "thorough": up to 100, 1 000 or 10 000 derivative evaluations a kind of box.
     After two seconds a terminal shows a bar. An interrupt gives the certificate so far, which names what is `left_out`.
 
-    Raises `InputError` or `ParameterError` for arguments that do not fit, and `DerivativeError` with the path of the
-    box for a rule that JAX refuses to run.
+    Raises `InputError` or `ParameterError` for arguments that do not fit. A rule that JAX refuses to run leaves its box
+    undecided, with what JAX says.
     """
     if effort not in EFFORTS:
         raise InputError(f"effort is one of {', '.join(EFFORTS)}, not {effort!r}")

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...categories.errors import DerivativeError, ParalensError
+from ...categories.errors import ParalensError
 from ...diagrams.box import Box
 from ...diagrams.tracing.emit import callable_of
 from .certificate import BoxCertificate, Point
@@ -20,7 +20,6 @@ from .clauses.parts import Stretch
 from .clauses.subjects import double, widened
 from .digits import digits_left
 from .examination import UNRESOLVED, Examination
-from .flows import RULED
 from .orders import higher
 from .proving import proved
 from .shown import listed
@@ -67,9 +66,6 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
                 return again()
             if isinstance(error, ParalensError):
                 raise
-            # JAX refuses a rule when it is traced
-            if isinstance(target.d, Box) and target.d.op in RULED:
-                raise DerivativeError(f"its rule does not run: {error}", tuple(path.split("/"))) from error
             return certificate("undecided", "no derivative", reason=_told(error))
         missing = run.subject.claims.missing
         if not run.subject.per_node:

@@ -7,7 +7,7 @@ import pytest
 
 from paralens import Learner, check, losses, nn, optimizers
 from paralens.backends.certificates.asked import Asked
-from paralens.categories.errors import DerivativeError, InputError, ParameterError
+from paralens.categories.errors import InputError, ParameterError
 
 MODEL = nn.dense(3, 3)
 PARAMS = MODEL.init(0)
@@ -130,6 +130,7 @@ def with_tangent(rule):
     ],
 )
 def test_a_rule_that_jax_refuses_is_named_by_its_path(twice, message):
-    with pytest.raises(DerivativeError, match=message) as found:
-        check(lambda x: jax.jit(lambda y: twice(jnp.sin(y)))(x), X, effort="quick")
-    assert "/".join(found.value.path).startswith("<lambda>/")
+    found = check(lambda x: jax.jit(lambda y: twice(jnp.sin(y)))(x), X, effort="quick")
+    (bad,) = [row for row in found.rows if row.verdict == "undecided"]
+    assert found.verdict == "undecided" and message in bad.reason and message in str(found)
+    assert bad.path.startswith("<lambda>/") and bad.method == "no derivative"
