@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+INTERRUPTED = 130  # the exit status of shells for what the keyboard ended
 USAGE = 2  # the exit status of a command that could not be run
 
 
@@ -70,15 +71,12 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
 
 def _check(chosen: argparse.Namespace) -> int:
     """Certify what a name stands for, say so, and give the exit status."""
-    from rich.console import Console
-
     from . import ParalensError, check
 
     try:
         arguments, facts = _arguments(_named(chosen.name))
         facts |= {k: v for k in ("effort", "order", "seed") if (v := getattr(chosen, k)) is not None}
-        with Console(stderr=True).status(f"checking {chosen.name}"):  # shows nothing where there is no terminal
-            found = check(*arguments, **facts)
+        found = check(*arguments, **facts)
         print(found)
         if chosen.json:
             found.to_json(chosen.json)
@@ -90,6 +88,9 @@ def _check(chosen: argparse.Namespace) -> int:
     except Exception:  # a status of 1 would say that a derivative is wrong
         traceback.print_exc()
         return USAGE
+    if found.left_out and found.ok:
+        print("paralens check: interrupted", file=sys.stderr)
+        return INTERRUPTED
     if found.verdict == "undecided":
         print(f"paralens check: warning: {chosen.name} is not all decided", file=sys.stderr)
     return 0 if found.ok else 1

@@ -3,7 +3,8 @@
 On wires it sends every float type to float64 and every complex one to complex128. A generator goes to itself over
 these types; what casts between floats goes to the identity, and so does rounding to fewer bits. What makes floats from
 integers and keys alone (constants, `iota`, random bits) stays as it is and is converted after. So a diagram and its
-promotion denote the same map of real numbers, and their difference is the rounding of the one.
+promotion denote the same map of real numbers, and their difference is the rounding of the one. A primitive that holds a
+function of Python (a callback, a transpose) was made for one format, and is in no other.
 
 >>> d = from_jax(lambda x: jnp.exp(x).astype("bfloat16").astype("float32"), R(3))
 >>> promoted(d).dom, [b.name for b in promoted(d).boxes]
@@ -26,6 +27,7 @@ from ..diagrams.params import Body, Constant, Rule, Rules, derived
 from ..diagrams.syntax import Diagram
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import Ty, Wire, wire
+from .generators import FACTS
 
 __all__ = ["promoted", "rounded_constants", "wide_dtype"]
 
@@ -46,7 +48,7 @@ def wide(ty: Ty) -> Ty:
 def promoted(d: Diagram) -> Diagram:
     """The same map of real numbers in double precision, casts between floats erased.
 
-    Raises `NoMeaningError` for a box that reads the bits of a float.
+    Raises `NoMeaningError` for a box that reads the bits of a float, or that holds a function for one format.
     """
     build = Builder(wide(d.dom))
 
@@ -76,9 +78,16 @@ def _widening(w: Wire) -> Box:
 def _box(box: Box) -> Box:
     if box.op in BITS:
         raise NoMeaningError(f"{box.name} reads the bits of its floats and has no meaning in another precision")
+    if box.op and box.op not in FACTS and any(map(_is_function, box.params.values())):
+        raise NoMeaningError(f"{box.name} holds a function that was made for its own format")
     definition = None if box.definition is None else promoted(box.definition)
     params = {k: _param(v) for k, v in box.params.items()}
     return Box(box.name, wide(box.dom), wide(box.cod), op=box.op, params=params, definition=definition)
+
+
+def _is_function(value: Any) -> bool:
+    """Whether a parameter is a function of Python, which no functor sees into."""
+    return callable(value) and not isinstance(value, (type, Body, Rule, Constant))
 
 
 def _param(value: Any) -> Any:

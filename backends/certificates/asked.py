@@ -18,6 +18,7 @@ from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import Wire
 from ...functors.learning import Learner
 from ...functors.promotion import promoted, wide_dtype
+from .arguments import Arguments, Positional, arguments_of, as_array, cast
 from .clauses.curves import region_of
 from .clauses.subjects import double
 
@@ -42,12 +43,10 @@ class Asked:
         self.rng = np.random.default_rng(seed)
         self.f: Callable[..., Any] | None = None
         self.wide: Diagram | None = None
-        if isinstance(given, Learner):
-            given = given.step
-        self.d, self.trees = self._read(given, examples)
+        self.d, self.arguments = self._read(given, examples)
         dom = self.d.dom.inside
         self.moves = [i for i, w in enumerate(dom) if w.differentiable and w.size]
-        first = self._leaves(given, examples, seed)
+        self.first = first = self._filled(given, self.arguments.examples(examples), seed)
         ranges, supply = self._domain(domain)
         self.met = [first]
         if self.f is not None:
@@ -67,47 +66,34 @@ class Asked:
             region.declared += found
         self.surrogate = self._surrogate(surrogate)
 
-    def _read(self, given: Any, examples: Sequence[Any]) -> tuple[Diagram, Any]:
-        if isinstance(given, Para):
-            return given.arrow, None
-        if isinstance(given, Diagram):
-            return given, None
+    def _read(self, given: Any, examples: Sequence[Any]) -> tuple[Diagram, Arguments]:
+        if isinstance(given, (Para, Learner, Diagram)):
+            d = given.arrow if isinstance(given, Para) else given.step if isinstance(given, Learner) else given
+            return d, arguments_of(given)
         if not callable(given):
             raise InputError(f"check takes a diagram, a model, a learner or a function, not {type(given).__name__}")
         if not examples:
             raise InputError("check of a function needs an example of every argument")
         self.f = given
-        arrays = [jax.tree.map(_array, e) for e in examples]
+        arrays = [jax.tree.map(as_array, e) for e in examples]
         with format_of(arrays):
-            return from_jax(given, *arrays), [jax.tree.structure(e) for e in arrays]
+            d = from_jax(given, *arrays)
+        return d, Positional(d.dom, [jax.tree.structure(e) for e in arrays])
 
-    def _leaves(self, given: Any, examples: Sequence[Any], seed: int) -> list[Any]:
+    def _filled(self, given: Any, values: list[Any], seed: int) -> list[Any]:
         """Values of all inputs: those of the examples, and what is left out from the seed."""
         dom = self.d.dom.inside
-        if self.f is not None:
-            return self._flat(examples)
-        values = [_array(v) for v in jax.tree.leaves(list(examples))]
-        if len(values) > len(dom):
-            raise InputError(f"{len(values)} arrays for the {len(dom)} inputs {self.d.dom}")
-        if isinstance(given, Para) and len(values) <= len(given.dom):
-            data = [*values, *(_made(w, self.rng) for w in given.dom.inside[len(values) :])]
-            return [*data, *given.flat(given.init(jax.random.key(seed)))]
-        return [*values, *(_made(w, self.rng) for w in dom[len(values) :])]
+        if isinstance(given, Para) and given.n_params and values[-1] is None:
+            # the data before the parameters, as wires are in order
+            n = len(given.dom)
+            data = [_made(w, self.rng) if v is None else v for v, w in zip(values[:n], dom[:n], strict=True)]
+            made = given.flat(given.init(jax.random.key(seed)))
+            return [*data, *(cast(v, w) for v, w in zip(made, dom[n:], strict=True))]
+        return [_made(w, self.rng) if v is None else v for v, w in zip(values, dom, strict=True)]
 
     def _flat(self, arguments: Any) -> list[Any]:
-        """The arrays of some arguments in the dtypes of the wires; raises `InputError` where they do not fit."""
-        arguments = tuple(arguments) if isinstance(arguments, (tuple, list)) else (arguments,)
-        leaves = jax.tree.leaves(list(arguments))
-        dom = self.d.dom.inside
-        if len(leaves) != len(dom):
-            raise InputError(f"{len(leaves)} arrays for the {len(dom)} inputs {self.d.dom}")
-        made = []
-        for i, (a, w) in enumerate(zip(leaves, dom, strict=True)):
-            a = _array(a)
-            if a.shape != w.shape:
-                raise InputError(f"input {i} is {w}, and got an array of shape {a.shape}")
-            made.append(a if w.kind == "Key" else np.asarray(a).astype(jnp.dtype(w.dtype)))
-        return made
+        """The arrays of some arguments in the dtypes of the wires, those of the example where they are left out."""
+        return [old if v is None else v for v, old in zip(self.arguments.flat(arguments), self.first, strict=True)]
 
     def _moving(self, values: Sequence[Any]) -> list[np.ndarray]:
         dom = self.d.dom.inside
@@ -132,22 +118,16 @@ class Asked:
             return [None] * n, lambda rng: self._flat(domain(rng))
         if isinstance(domain, dict):
             raise InputError("the domain has one entry for each argument, in order")
-        if len(domain) in (2, 3) and not isinstance(domain[0], (tuple, list, type(None))):
-            domain = [domain]  # one range, of one argument
-        counts = [t.num_leaves for t in self.trees] if self.trees is not None else [1] * n
-        if len(domain) > len(counts):
-            raise InputError(f"the domain has {len(domain)} entries for {len(counts)} arguments")
-        entries = [*domain, *[None] * (len(counts) - len(domain))]
-        return [r for r, k in zip(entries, counts, strict=True) for _ in range(k)], None
+        return self.arguments.ranges(domain), None
 
     def _in_double(self, first: Sequence[Any]) -> Diagram | None:
         """The function traced in double precision, so that its constants are not rounded; None where it cannot be."""
-        assert self.f is not None
+        assert self.f is not None and isinstance(self.arguments, Positional)
         dom = self.d.dom.inside
         if all(w.dtype == wide_dtype(w) for w in dom if w.differentiable):
             return None
         made, at = [], 0
-        for t in self.trees:
+        for t in self.arguments.trees or ():
             leaves = [
                 np.asarray(a).astype(wide_dtype(w)) if w.differentiable else a
                 for a, w in zip(first[at : at + t.num_leaves], dom[at:], strict=False)
@@ -157,26 +137,27 @@ class Asked:
         try:
             with double():
                 d = from_jax(self.f, *made)
-                cast = promoted(d)
+                wide = promoted(d)
         except Exception:
             # a function may insist on its own dtype; then its diagram is promoted
             return None
         same = len(d.cod) == len(self.d.cod) and all(
             a.shape == b.shape for a, b in zip(d.cod.inside, self.d.cod.inside, strict=True)
         )
-        return cast if same and cast.dom == d.dom else None
+        return wide if same and wide.dom == d.dom else None
 
     def tangent(self, given: Callable[..., Any] | None) -> Callable[..., Any] | None:
         """The author's tangents as arrays of wires; those of arguments that do not move may be None or left out."""
         if given is None:
             return None
-        return _wrapped(lambda rng, values: tuple(jax.tree.leaves(given(rng, tuple(self._unflat(values))))), given)
+        read = self.arguments
+        return _wrapped(lambda rng, values: read.tangents(given(rng, tuple(read.unflat(values)))), given)
 
     @property
     def function(self) -> Callable[..., Any] | None:
         """The function that was given, of one array a wire."""
         f = self.f
-        return None if f is None else _wrapped(lambda *values: jax.tree.leaves(f(*self._unflat(values))), f)
+        return None if f is None else _wrapped(lambda *values: jax.tree.leaves(f(*self.arguments.unflat(values))), f)
 
     @property
     def others(self) -> list[list[Any]]:
@@ -193,7 +174,7 @@ class Asked:
         found: list[list[np.ndarray]] = []
 
         def value(x: list[np.ndarray]) -> np.ndarray:
-            args = self._unflat(self._placed(self.met[0], x))
+            args = self.arguments.unflat(self._placed(self.met[0], x))
             return np.concatenate([np.ravel(np.asarray(g, float)) for g in jax.tree.leaves(guards(*args))])
 
         for _ in range(8):
@@ -214,38 +195,22 @@ class Asked:
                 break
         return found
 
-    def _unflat(self, values: Sequence[Any]) -> list[Any]:
-        made, at = [], 0
-        for t in self.trees or [jax.tree.structure(0)] * len(values):
-            made.append(jax.tree.unflatten(t, list(values[at : at + t.num_leaves])))
-            at += t.num_leaves
-        return made
-
     def _surrogate(self, surrogate: Any) -> Any:
         """The map whose derivative is claimed, on arrays of wires."""
         if surrogate is None:
             return None
-        if isinstance(surrogate, Diagram):
-            return callable_of(surrogate)
+        if isinstance(surrogate, (Diagram, Para)):
+            d = surrogate.arrow if isinstance(surrogate, Para) else surrogate
+            return _wrapped(callable_of(promoted(d)), surrogate)
         if not callable(surrogate):
             raise InputError("surrogate is the function whose derivative is claimed")
-        return _wrapped(lambda *values: jax.tree.leaves(surrogate(*self._unflat(values))), surrogate)
+        return _wrapped(lambda *values: jax.tree.leaves(surrogate(*self.arguments.unflat(values))), surrogate)
 
 
 def _wrapped(made: Callable[..., Any], of: Any) -> Callable[..., Any]:
     """A function that stands for another, by which it is remembered."""
     made.__wrapped__ = of  # type: ignore[attr-defined]
     return made
-
-
-def _array(value: Any) -> Any:
-    if isinstance(value, jax.Array) or isinstance(value, np.ndarray):
-        return value
-    return (
-        np.asarray(value, np.float32)
-        if isinstance(value, float) and not jax.config.read("jax_enable_x64")
-        else np.asarray(value)
-    )
 
 
 def format_of(trees: Any) -> Any:

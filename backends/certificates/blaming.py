@@ -31,7 +31,7 @@ from .flows import Kind
 from .slices import upto
 from .targets import Facts, Target
 
-__all__ = ["along", "confirmed", "culprit", "shown_at"]
+__all__ = ["Examine", "along", "confirmed", "culprit", "shown_at"]
 
 PLACES = 3  # uses of a kind of box at which an accusation is tried
 APART = 1e-5  # of the size, between a claimed slope and that of values, is no noise of the latter

@@ -26,10 +26,13 @@ from ...diagrams.drawing import Picture
 from ...diagrams.syntax import Diagram
 from ...functors.learning import Learner
 
-__all__ = ["VERDICTS", "BoxCertificate", "Certificate", "Point", "Witness"]
+__all__ = ["LEFT_OUT", "VERDICTS", "BoxCertificate", "Certificate", "Point", "Witness"]
 
 # the weakest first
 VERDICTS = ("wrong", "undecided", "imprecise", "discontinuous", "intensional", "correct", "proved")
+
+
+LEFT_OUT = "left out"  # the method of what an interrupt left undecided
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,6 +185,12 @@ class Certificate:
         """The box with the weakest verdict, and among those the largest defect; the whole where only that is wrong."""
         alone = self.whole is not None and self.whole.verdict == "wrong" and all(row.ok for row in self.rows)
         return self.rows[0] if self.rows and not alone else self.whole
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The paths of what an interrupt left out, "" for the whole."""
+        rows = self.rows if self.whole is None else (*self.rows, self.whole)
+        return tuple(path for row in rows if row.method == LEFT_OUT for path in row.paths)
 
     @property
     def evals(self) -> int:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,17 +30,20 @@ from ...categories.para import Para
 from ...diagrams.box import Box
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
+from ...diagrams.tracing.emit import callable_of
 from ...functors.learning import Learner
 from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
-from .blaming import along, confirmed, culprit, shown_at
+from .blaming import Examine, along, confirmed, culprit, shown_at
 from .certificate import BoxCertificate, Certificate, ordered
 from .clauses.curves import Region
-from .clauses.subjects import claims_of, double
+from .clauses.naturality import natural
+from .clauses.subjects import Subject, claims_of, double
 from .examining import examine
 from .flows import RULED, Flow, Kind
-from .targets import EFFORTS, Facts, Target
+from .targets import EFFORTS, Facts, Target, wide_wires
 from .verdicts import at_points, settled
+from .watching import Watch, left_out, unconfirmed, watched
 
 __all__ = ["check"]
 
@@ -63,17 +67,23 @@ def check(
 ) -> Certificate:
     """The certificate of the derivatives of a diagram, a model, a learner or a JAX function.
 
-    `examples` are values of the arguments (arrays or pytrees); of a diagram they may be left out, as those of the
-    parameters of a model, and are then made from the seed. What the author declares are facts: `domain`, one entry an
-    argument, (low, high) or (low, high, "log") or None, or a callable that takes a numpy generator and gives all
-    arguments; `special`, points where claims are compared with derivatives nearby; `guards`, a function of the
-    arguments whose entries vanish where there may be a kink; `tangent(rng, arguments)`, an admissible tangent, where
-    the domain is a manifold; `noise`, the absolute accuracy of the value, such as of an iterative solver; `surrogate`,
-    the function whose derivative is claimed instead. There is no tolerance: bounds are computed.
+    `examples` are values of the arguments: of a function arrays or pytrees; of a diagram an array a wire; of a model
+    what `compile` of it takes, `check(model, params, x)`; of a learner `check(learner, state, x, t)`. But for those of
+    a function they may be left out, as may the tree alone (`check(model, x)`), and are then made from the seed.
+    Everything that is declared speaks of the same arguments, in this order.
+
+    What the author declares are facts: `domain`, one entry an argument, (low, high) or (low, high, "log") or None, by
+    name for a tree of parameters, or a callable that takes a numpy generator and gives all arguments; `special`, points
+    where claims are compared with derivatives nearby; `guards`, a function of the arguments whose entries vanish where
+    there may be a kink; `tangent(rng, arguments)`, an admissible tangent, where the domain is a manifold; `noise`, the
+    absolute accuracy of the value, such as of an iterative solver; `surrogate`, the function whose derivative is
+    claimed instead. There is no tolerance: bounds are computed.
 
     `effort` is "quick", "standard" or "thorough": up to 100, 1 000 or 10 000 derivative evaluations a kind of box.
+    After two seconds a terminal shows a bar. An interrupt gives the certificate so far, which names what is `left_out`.
 
-    Raises `InputError` for arguments that do not fit.
+    Raises `InputError` or `ParameterError` for arguments that do not fit. A rule that JAX refuses to run leaves its box
+    undecided, with what JAX says.
     """
     if effort not in EFFORTS:
         raise InputError(f"effort is one of {', '.join(EFFORTS)}, not {effort!r}")
@@ -86,27 +96,36 @@ def check(
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         subject = Asked(d_or_f, examples, domain, special, guards, surrogate, seed)
         facts = replace(facts, surrogate=subject.surrogate, tangent=subject.tangent(tangent))
-        rows, whole = _certified(subject, facts)
+        with watched() as watch:
+            rows, whole = _certified(subject, facts, watch)
     of = d_or_f if isinstance(d_or_f, (Para, Learner)) else subject.d
     return Certificate(of, ordered(rows), whole, seed, effort, time.perf_counter() - start)
 
 
-def _certified(asked: Asked, facts: Facts) -> tuple[list[BoxCertificate], BoxCertificate | None]:
+def _certified(asked: Asked, facts: Facts, watch: Watch) -> tuple[list[BoxCertificate], BoxCertificate | None]:
     """The rows of the boxes, and the whole."""
     flow = _flow(asked.d, asked.met)
     kinds = list(flow.kinds.values())
     target = Target(asked.d, asked.met, asked.region, asked.wide, asked.others, asked.declared, function=asked.function)
     only = kinds[0] if len(kinds) == 1 and _alone(asked.d, kinds[0]) else None
     if only is not None:
-        return [examine(target, facts, only.paths[0], only.paths)], None
+        watch.expect(1, only.box.name)
+        make, otherwise = partial(examine, target, facts), partial(left_out, asked.d)
+        return [watch.attempt(lambda: make(only.paths[0], only.paths), lambda: otherwise(only.paths))], None
     inner = replace(facts, noise=facts.noise, surrogate=None, tangent=None)
-    rows = [] if facts.surrogate is not None else confirmed(asked, _examined(kinds, inner), facts)
+    find = partial(_examined, watch)
+    found = [] if facts.surrogate is not None else find(kinds, inner)
+    rows = watch.attempt(lambda: confirmed(asked, found, facts), lambda: [unconfirmed(row) for row in found])
     big = (len(kinds) > SMALL or asked.f is None) and not flow.bare
     effort = "quick" if big and facts.effort == "standard" else facts.effort
     target.look = not rows or bool(at_points(rows))
-    whole = examine(target, replace(facts, effort=effort), "", ("",))
+    watch.expect(1, "the whole")
+    whole = watch.attempt(lambda: examine(target, replace(facts, effort=effort), "", ("",)), lambda: None)
+    if whole is None:
+        return rows, settled(rows, left_out(asked.d, ("",)), bare=True)
     if facts.surrogate is None and not any(row.verdict == "wrong" for row in rows):
-        rows, whole = _blamed(asked, rows, whole, inner)
+        alone = (rows, whole)
+        rows, whole = watch.attempt(lambda: _blamed(asked, *alone, inner, find), lambda: alone)
     return rows, settled(rows, whole, bare=flow.bare)
 
 
@@ -128,20 +147,26 @@ def _flow(d: Diagram, points: Sequence[Sequence[Any]]) -> Flow:
     return flow
 
 
-def _examined(kinds: Sequence[Kind], facts: Facts) -> list[BoxCertificate]:
+def _examined(watch: Watch, kinds: Sequence[Kind], facts: Facts) -> list[BoxCertificate]:
     """Each kind of box, several at once; loops and branches after what is in them, and only if that is right."""
     plain = [k for k in kinds if not k.holds]
+    watch.expect(len(kinds), "kinds of boxes")
     # most of the time goes into compiling, which releases the interpreter
     with ThreadPoolExecutor(min(len(plain) or 1, os.cpu_count() or 1, THREADS)) as pool:
-        rows = list(pool.map(lambda kind: _kind(kind, facts), plain))
+        rows = watch.gathered(pool, plain, lambda kind: _kind(kind, facts), _left_out)
     wrong = [p for row in rows if row.verdict == "wrong" for p in row.paths]
     for kind in sorted((k for k in kinds if k.holds), key=lambda k: -max(p.count("/") for p in k.paths)):
         if any(p.startswith(f"{q}/") for p in wrong for q in kind.paths):
             continue
-        row = _kind(kind, facts)
+        row = watch.attempt(partial(_kind, kind, facts), partial(_left_out, kind))
+        watch.step()
         wrong += row.paths if row.verdict == "wrong" else []
         rows.append(row)
     return rows
+
+
+def _left_out(kind: Kind) -> BoxCertificate:
+    return left_out(kind.box, kind.paths)
 
 
 def _kind(kind: Kind, facts: Facts) -> BoxCertificate:
@@ -187,14 +212,14 @@ def _claimed(box: Box, wrt: tuple[int, ...]) -> tuple[int, ...]:
         found = derived(box, ("claims", ("forward", "reverse"), inputs), lambda: claims_of(box, wrt=inputs))
         return found.forward is not None or found.reverse is not None
 
-    with double():
+    with double(), jax.enable_x64(wide_wires(box)):
         if len(wrt) < 2 or known(wrt):
             return wrt
         return tuple(i for i in wrt if known((i,))) or wrt
 
 
 def _blamed(
-    asked: Asked, rows: list[BoxCertificate], whole: BoxCertificate, facts: Facts
+    asked: Asked, rows: list[BoxCertificate], whole: BoxCertificate, facts: Facts, find: Examine
 ) -> tuple[list[BoxCertificate], BoxCertificate]:
     """The boxes again, at what showed that the whole is wrong, or that it has no claim that is a subderivative."""
 
@@ -212,11 +237,29 @@ def _blamed(
         def some(d: Diagram, points: Sequence[Sequence[Any]]) -> list[Kind]:
             return [k for k in kinds(d, points) if at & set(k.paths)]
 
-        return shown_at(asked, points, rows, facts, some, _examined), whole
+        return shown_at(asked, points, rows, facts, some, find), whole
     if witness.order > 1:
         return rows, whole
-    rows = shown_at(asked, along(asked, witness), rows, facts, kinds, _examined)
+    rows = shown_at(asked, along(asked, witness), rows, facts, kinds, find)
     if any(row.verdict == "wrong" for row in rows):
         return rows, whole
+    if witness.clause.startswith("natural"):
+        path = next((k.paths[0] for k in kinds(asked.d, along(asked, witness)[:1]) if _otherwise(k)), "")
+        return rows, replace(whole, reason=f"JAX derives another slope of {path}" if path else "not localized")
     path = culprit(witness) if witness.clause in ("slope", "point") and witness.against is None else ""
     return rows, replace(whole, reason=f"from {path} on, each box being right by itself" if path else "not localized")
+
+
+def _otherwise(kind: Kind) -> bool:
+    """Whether JAX derives something else of a box than its diagram has."""
+    box = kind.box
+    if box.op in RULED or not any(w.size for w in box.dom.inside):
+        return False
+    run, rng = callable_of(box), np.random.default_rng(0)
+    with double(), jax.enable_x64(wide_wires(box)):
+        try:
+            own = Subject(claims_of(box), kind.met[0])
+            found = natural(lambda *x: run(*x), own, kind.met[:1], rng, small=False, batched=False)
+            return found is not None
+        except Exception:  # what cannot be asked of a box accuses none
+            return False

@@ -42,6 +42,7 @@ EXACT = frozenset(
     "reshape transpose squeeze expand_dims broadcast_in_dim slice rev copy select_n convert_element_type".split()
 )
 GUARDS = 8  # times as many crossings are looked at by their values alone
+COARSE = 1e-9  # roundoff beyond which claims at points as near as are looked at differ by rounding alone
 SMALL = 16  # kinds of boxes up to which a function is run eagerly too
 BATCHED = 64  # and up to which it is run over a batch
 BATCH = 3  # rows of a batch
@@ -107,6 +108,11 @@ class Examination:
         """Evaluations of a look at a point."""
         return (2 * self.effort.ways + 1) * self.subject.per_node
 
+    @property
+    def _near(self) -> bool:
+        """Whether claims at points are compared with those nearby, which rounding does not drown."""
+        return bool(self.effort.points) and self.subject.unit <= COARSE
+
     def _starts(self) -> list[Arrays]:
         return [self._moving(m) for m in self.target.met]
 
@@ -128,7 +134,7 @@ class Examination:
         self.spent += 8 * len(points)
         self.integral.last = self.effort.most - self.spent
         if found is not None:
-            self._violated(found)
+            self._violated(found, hint=found.hint)
 
     def _numbers(self) -> None:
         """At an example that has a value, what is claimed is a number, wherever there is a derivative or a kink."""
@@ -140,11 +146,12 @@ class Examination:
             lost = np.isnan(node.d).any() or np.isnan(node.right).any()
             if lost and np.isfinite(node.F).all() and self.facts.tangent is None:
                 still = widened(self.target.d.dom.inside, values)
+                before = len(self.points)
                 self._point(x, True, 1, still)
-                if not self.points[-1].kind.startswith("kink"):
+                if not any(p.kind.startswith("kink") for p in self.points[before:]):
                     # where there is neither derivative nor subderivative, that is said
                     at = Finding(x, "kink without value", True, np.nan, np.nan, np.nan, vs, ws, still)
-                    self.points[-1] = at
+                    self.points[before:] = [at]
 
     def _beside(self, point: Sequence[Any]) -> list[Any]:
         """A point near to another: the rows of a batch must differ."""
@@ -175,6 +182,8 @@ class Examination:
                 self._point(self._moving(values), True, directions, still)
 
     def _point(self, x: Arrays, declared: bool, directions: int, still: Still = None) -> None:
+        if self.subject.unit > COARSE:
+            return
         tangent = (
             None
             if self.facts.tangent is None
@@ -234,7 +243,7 @@ class Examination:
             if jump is not None:
                 self.points.append(jump)
                 jumps.add(c.path)
-            elif self.effort.points and k < self.effort.crossings and self.left >= self._around:
+            elif self._near and k < self.effort.crossings and self.left >= self._around:
                 self._point(c.point, False, 1, c.still)
             elif not self.facts.noise:
                 kink = kink_at(self.subject, c, self.rng)

@@ -24,7 +24,7 @@ from .orders import higher
 from .proving import proved
 from .shown import listed
 from .stored import key_of, remembered
-from .targets import EFFORTS, Facts, Target, guards_in, release
+from .targets import EFFORTS, Facts, Target, guards_in, release, running
 
 __all__ = ["examine"]
 
@@ -52,19 +52,35 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
             where = tuple(Point(tuple(c.point), np.nan, *_sides(target, c), False, jump=True) for c in crossings)
             return certificate("discontinuous", "guard", points=where, crossed=tuple(paths[:1]))
         return certificate("proved", "nothing moves")
-    with double():
-        run = Examination(target, facts, order)
+
+    def again() -> BoxCertificate:
+        """Promoted as a diagram, then in its own format: what is in it may refuse any other."""
+        other = replace(target, baked=target.wide is None, wide=None)
+        return _examined(other, facts, path, paths, order)
+
+    with running(target):
+        try:
+            run = Examination(target, facts, order)
+        except Exception as error:
+            if target.own:
+                return again()
+            if isinstance(error, ParalensError):
+                raise
+            return certificate("undecided", "no derivative", reason=_told(error))
         missing = run.subject.claims.missing
         if not run.subject.per_node:
+            if target.own:
+                return again()
             reason = "; ".join(dict.fromkeys(missing.values()))
             return certificate("undecided", "no derivative", reason=reason, missing=missing)
         try:
             run.run()
-        except (ParalensError, KeyboardInterrupt):
-            raise
         except Exception as error:  # a program that does not run says nothing about its derivative
-            first = str(error).strip().split("\n")[0]
-            return certificate("undecided", "did not run", reason=f"{type(error).__name__}: {first}", missing=missing)
+            if target.own:
+                return again()
+            if isinstance(error, ParalensError):
+                raise
+            return certificate("undecided", "did not run", reason=_told(error), missing=missing)
         finally:
             release(target)
         verdict, reason = run.verdict()
@@ -146,3 +162,8 @@ def _sides(target: Target, c: Crossing) -> tuple[float, float]:
     differ = np.flatnonzero(found[0] != found[1])
     e = int(differ[0]) if len(differ) else 0
     return float(found[0][e]), float(found[1][e])
+
+
+def _told(error: Exception) -> str:
+    """The first line of what went wrong."""
+    return f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"

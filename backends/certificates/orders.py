@@ -14,8 +14,8 @@ import numpy as np
 from ...categories.errors import DerivativeError
 from ...functors.derivatives.derivative import forward, reverse
 from .certificate import VERDICTS, BoxCertificate
-from .clauses.subjects import double, widened
-from .targets import Facts, Target
+from .clauses.subjects import widened
+from .targets import Facts, Target, running
 
 __all__ = ["higher"]
 
@@ -29,7 +29,7 @@ def higher(
         if mode not in facts.modes:
             continue
         try:
-            with double():
+            with running(target):
                 d = functor(target.promotion, wrt=target.wrt)
         except DerivativeError:
             continue

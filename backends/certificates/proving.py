@@ -5,6 +5,7 @@ What acts entry by entry is proved for one entry, which by its fact is a proof f
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from threading import Lock
 
@@ -20,7 +21,9 @@ from .flows import RULED
 __all__ = ["one_at_a_time", "proved", "small"]
 
 ENTRIES = 6  # of inputs and outputs together; proofs grow fast
-STEPS = 12  # boxes of a map with a rule of its own
+STEPS = 12  # boxes of a map with a rule of its own, those in a loop as often as it runs
+LONG = 60  # boxes of its rules
+WORK = 20_000  # parts of formulas; what is as small takes some hundreds
 
 one_at_a_time = Lock()
 
@@ -39,7 +42,7 @@ def _decided(box: Box) -> bool:
     from ..proofs import prove
 
     try:
-        return prove(box).verdict == "proved"
+        return prove(box, work=WORK).verdict == "proved"
     except ParalensError:
         return False
 
@@ -51,14 +54,29 @@ def small(d: Diagram) -> Box | None:
     if not isinstance(d, Box) or any(w.kind not in "RZB" for w in (*d.dom.inside, *d.cod.inside)):
         return None
     if d.op in RULED:
-        inside = max((len(b.graph) for b in d.bodies.values()), default=0)
-        return d if _entries(d) <= ENTRIES // 2 and inside <= STEPS else None
+        inside = sum(map(steps, d.bodies.values()))
+        rules = [known for rule in d.rules.values() if (known := rule.known()) is not None]
+        small = inside <= STEPS and max(map(steps, rules), default=0) <= LONG
+        return d if small and _entries(d) <= ENTRIES // 2 else None
     if d.op not in FACTS or d.bodies:
         return None
     if d.op in POINTWISE or isinstance(FACTS[d.op], Elementwise):
         scalars = [Ty.of(wire((), w.dtype) for w in ty.inside) for ty in (d.dom, d.cod)]
         return Box(d.name, *scalars, op=d.op, params=dict(d.params))
     return d if _entries(d) <= ENTRIES else None
+
+
+def steps(d: Diagram) -> float:
+    """How many boxes run in a diagram, those inside of others too: in a loop as often as it runs, if that is known."""
+    total, todo = 0.0, [(d, 1.0)]
+    while todo and total <= LONG:
+        inside, times = todo.pop()
+        for box in inside.boxes:
+            bodies = list(box.bodies.values())
+            runs = math.inf if box.op == "while" else times * box.params["length"] if box.op == "scan" else times
+            total += 0.0 if bodies else times
+            todo += [(body, runs) for body in bodies if runs and len(body.graph)]
+    return total
 
 
 def _entries(d: Diagram) -> int:

@@ -24,7 +24,7 @@ import numpy as np
 
 from ...categories.errors import InputError
 from ...diagrams.types import Wire
-from ...functors.derivatives.optic import precision
+from ...functors.derivatives.optic import WIDE, precision
 from ...functors.promotion import promoted
 from .certificate import Witness
 from .clauses.naturality import claims_of_function
@@ -33,13 +33,17 @@ from .clauses.subjects import Arrays, Claims, Subject, claims_of, double, repeat
 
 __all__ = ["replay"]
 
+NARROW = ("precision", "natural")  # clauses whose witness is the map itself, and that set their formats themselves
 MULTIPLES = (1.0, -1.0, 2.0, 0.5, 1e3, 1e-3, 1e9, 1e-9)
 
 
 def replay(witness: Witness) -> tuple[float, float]:
     """The claimed number and the one that it should be."""
-    with double():
-        return CLAUSES[witness.clause.split(" (")[0]](_Again(witness))
+    clause = witness.clause.split(" (")[0]
+    wires = (*witness.of.dom.inside, *witness.of.cod.inside)
+    # what has no promotion was examined in its own format
+    with double(), jax.enable_x64(clause in NARROW or any(w.dtype in WIDE for w in wires)):
+        return CLAUSES[clause](_Again(witness))
 
 
 class _Again:
@@ -83,13 +87,27 @@ class _Again:
             ws = [np.broadcast_to(w, (len(times), *np.shape(w))) for w in self.w]
             return self.paired.values(xs, ws) if backward else self.subject.values(xs)
 
-        return extrapolated(values, self.scale, side)[0]
+        found = [extrapolated(values, scale, side) for scale in self.scales]
+        best, least = found[0]
+        for slope, error in found[1:]:
+            best, least = np.where(error < least, slope, best), np.where(error < least, error, least)
+        for one in () if side or np.isfinite(best).all() else (1, -1):
+            # at an end of the domain there are values to one side only
+            best = np.where(np.isfinite(best), best, self.slopes(one, backward))
+        return best
 
     @property
-    def scale(self) -> float:
-        """The time in which an input moves by its own size."""
+    def scales(self) -> list[float]:
+        """The times in which an input moves by its own size, by a millionth of it, and an entry by its own size.
+
+        At an end of the domain the short ones stay within.
+        """
         sizes, speeds = ([float(np.abs(a).max(initial=0.0)) for a in arrays] for arrays in (self.x, self.v))
-        return min([(size or 1.0) / speed for size, speed in zip(sizes, speeds, strict=True) if speed], default=1.0)
+        most = min([(size or 1.0) / speed for size, speed in zip(sizes, speeds, strict=True) if speed], default=1.0)
+        pairs = [(np.abs(a).ravel(), np.abs(v).ravel()) for a, v in zip(self.x, self.v, strict=True)]
+        each = [a[(a > 0) & (v > 0)] / v[(a > 0) & (v > 0)] for a, v in pairs]
+        least = min([float(t.min(initial=np.inf)) for t in each], default=np.inf)
+        return [most, min(least, most), 1e-6 * most]
 
     def nearest(self, claimed: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
         """The pair of numbers, of those in two arrays, that is nearest to the one that was found."""
@@ -186,7 +204,8 @@ def _natural(again: _Again) -> tuple[float, float]:
         given = [*_narrowed(dom.inside, witness.inputs), *_narrowed(wires, extra)]
         first = run(*given)
         made = _otherwise(witness.clause, run, _called(subject.claims, mode), given, subject.moves, len(dom))
-    return again.nearest(_flat(made), _flat(first))
+    # claimed is whichever the values do not confirm
+    return again.nearest(*(np.concatenate(pair) for pair in ((_flat(made), _flat(first)), (_flat(first), _flat(made)))))
 
 
 def _called(claims: Claims, mode: str) -> Callable[..., Sequence[Any]]:

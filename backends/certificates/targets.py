@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+import jax
 
 from ...categories.errors import NoMeaningError
 from ...diagrams.box import Box
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
+from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import promoted
 from .clauses.bounds import roundoff
 from .clauses.curves import Region
 from .clauses.guards import Guards, guards_of
 from .clauses.naturality import claims_of_function
-from .clauses.subjects import Subject, claims_of, widened
+from .clauses.subjects import Subject, claims_of, double, widened
 
-__all__ = ["EFFORTS", "Effort", "Facts", "Target", "guards_in", "release", "subject_of"]
+__all__ = ["EFFORTS", "Effort", "Facts", "Target", "guards_in", "release", "running", "subject_of", "wide_wires"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Target:
     """What is examined: a diagram, its promotion if there is one, and the region of its inputs.
 
     `met` are whole inputs, of which those that move are in the region; `others` further values of those that do not.
-    With `look`, places are looked at where curves cross a guard.
+    With `look`, places are looked at where curves cross a guard. What is `baked` runs in its own format only.
     """
 
     d: Diagram
@@ -80,10 +84,13 @@ class Target:
     wrt: tuple[int, ...] | None = None
     function: Callable[..., Sequence[Any]] | None = None
     look: bool = True
+    baked: bool = False
 
     @cached_property
     def promotion(self) -> Diagram:
         """The same map in double precision; the map itself where there is none."""
+        if self.baked:
+            return self.d
         if self.wide is not None:
             return self.wide
         try:
@@ -113,6 +120,18 @@ class Target:
     def own(self) -> bool:
         """Whether the map in its own precision is another program."""
         return self.promotion is not self.d
+
+
+@contextmanager
+def running(target: Target) -> Iterator[None]:
+    """Where a target is traced and run: in 64 bits, unless it is narrower and has no promotion."""
+    with double(), jax.enable_x64(target.own or wide_wires(target.d)):
+        yield
+
+
+def wide_wires(d: Diagram) -> bool:
+    """Whether some wire at an end of a diagram has 64 bits."""
+    return any(w.dtype in WIDE for w in (*d.dom.inside, *d.cod.inside))
 
 
 def _plain(made: Diagram, d: Diagram) -> Diagram:

@@ -47,6 +47,7 @@ from .scalars import SCALARS, UNKNOWN
 from .sorting import SORTING
 from .spectra import SPECTRA
 from .windows import WINDOWS
+from .work import spent
 
 __all__ = ["MEANINGS", "entries_of", "meaning_of", "symbols_of"]
 
@@ -97,7 +98,10 @@ def meaning_of(box: Box, *arrays: Entries) -> Sequence[Entries]:
         made = _computed(box, arrays)
     else:
         made = None if box.definition is None else entries_of(box.definition, arrays)
-    return unknown(box, *arrays) if made is None else made
+    made = unknown(box, *arrays) if made is None else made
+    if box.op not in NESTED:  # what is inside of these was counted
+        spent(e for a in made for e in a.flat)
+    return made
 
 
 def _entrywise(box: Box, arrays: Sequence[Entries]) -> Entries:

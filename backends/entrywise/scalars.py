@@ -25,6 +25,7 @@ from sympy import Abs, Eq, Integer, Max, Min, Mod, Ne, Piecewise, Rational, S, c
 from ...diagrams.box import Box
 from ...diagrams.params import Body, Constant, Rule
 from ...diagrams.types import Wire
+from .work import choosing
 
 __all__ = ["SCALARS", "UNKNOWN", "Scalar", "chosen", "compared", "indicator", "ordered", "truncated", "undefined"]
 
@@ -91,6 +92,7 @@ def chosen(condition: Scalar, yes: Scalar, no: Scalar) -> Scalar:
         return yes
     if condition is S.false:
         return no
+    choosing(condition)
     if _truth(yes) or _truth(no):
         return sympy.Or(sympy.And(condition, yes), sympy.And(sympy.Not(condition), no))
     return Piecewise((yes, condition), (no, S.true))

@@ -32,11 +32,14 @@ from ...diagrams.types import Ty, Wire
 from ...functors.derivatives.derivative import cotangent, forward, reverse
 from ..entrywise.arrays import Entries, filled, numbers_of, symbols_of
 from ..entrywise.meaning import entries_of
+from ..entrywise.work import TooMuchWork, limited
 from .calculus import Variable, gradient, has_borders, tangent
 from .deciding import Decision, Domain, Pair, decide, unknown
 from .floats import Computed, array_of, entry_at
 
 __all__ = ["Counterexample", "Proof", "prove"]
+
+WORK = 200_000  # parts of formulas: three times the largest proof of a layer, and half a minute at most
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,14 @@ def prove(
     known: Mapping[int, Any] | None = None,
     names: Sequence[str] | None = None,
     seed: int = 0,
+    work: int = WORK,
 ) -> Proof:
     """Whether `reverse(d)` and `forward(d)` are the derivatives of `d`, by comparison with sympy's.
 
     A diagram `derivative` of the type of one of them is judged in their place. `known` gives the values of some inputs,
     by number, such as indices; `names` those of the inputs in what is told. Of a model the parameters are the last
-    inputs, named by their paths. Raises `InputError` where `derivative` has neither type.
+    inputs, named by their paths. A proof ends: for each derivative there may be formulas of so many parts (`work`), a
+    loop counting as often as it runs. Raises `InputError` where `derivative` has neither type.
     """
     require(d, "prove")
     arrow = d.arrow if isinstance(d, Para) else d
@@ -118,13 +123,24 @@ def prove(
         if isinstance(claim, DerivativeError):
             found.append(Proof("undecided", mode, f"there is no derivative: {claim}"))
         else:
-            found.append(_Comparison(arrow, claim, mode, known or {}, given).proof(seed))
+            found.append(_within(work, arrow, claim, mode, known or {}, given, seed))
     worst = min(found, key=lambda p: ("refuted", "undecided", "proved").index(p.verdict))
     if worst.verdict != "proved":
         return worst
     mode = " and ".join(p.mode for p in found)
     entries, borders = sum(p.entries for p in found), any(p.almost_everywhere for p in found)
     return Proof("proved", mode, "", entries, borders, whole_numbers=any(p.whole_numbers for p in found))
+
+
+def _within(
+    work: int, d: Diagram, claim: Diagram, mode: str, known: Mapping[int, Any], names: Sequence[str], seed: int
+) -> Proof:
+    """The proof, if it does not take more work than that."""
+    try:
+        with limited(work):
+            return _Comparison(d, claim, mode, known, names).proof(seed)
+    except TooMuchWork:
+        return Proof("undecided", mode, f"it would take more work than is allowed: formulas of {work} parts")
 
 
 def _names(d: Diagram | Para) -> tuple[str, ...]:

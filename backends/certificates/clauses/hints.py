@@ -23,10 +23,26 @@ def hint_of(subject: Subject, integral: Integral, f: Defect) -> str:
         return "looks like a dropped dependence: the claimed slope is zero"
     with np.errstate(all="ignore"):
         ratio = claimed[inner] / actual[inner]
-    if np.isfinite(ratio).all() and np.ptp(ratio) <= 1e-6 * np.abs(ratio).max():
-        mean = float(ratio.mean())
+    mean = float(ratio.mean())
+    if _constant(ratio, mean) and _constant(_otherwise(subject, integral, f)[inner], mean):
         return "looks like a wrong sign" if abs(mean + 1) < 1e-9 else f"looks like a constant factor {mean:.7g}"
     return _dropped(subject, integral, f)
+
+
+def _constant(ratio: np.ndarray, mean: float) -> bool:
+    return bool(np.isfinite(ratio).all() and np.abs(ratio - mean).max() <= 1e-6 * abs(mean))
+
+
+def _otherwise(subject: Subject, integral: Integral, f: Defect) -> np.ndarray:
+    """The ratio of claimed and actual slopes along another line: that of a linear map is constant along any one."""
+    panel, rng = f.panel, np.random.default_rng(0)
+    starts, speeds = panel.curve.at(panel.times[[8]])
+    vs = [a * rng.choice([-1.0, 1.0], np.shape(a)) * rng.uniform(0.5, 1.0, np.shape(a)) for a in speeds]
+    away = panel.times - panel.times[8]
+    xs = [a + away.reshape(-1, *[1] * (a.ndim - 1)) * v for a, v in zip(starts, vs, strict=True)]
+    node = subject.run(xs, [np.broadcast_to(v, x.shape) for v, x in zip(vs, xs, strict=True)], panel.ws, panel.still)
+    with np.errstate(all="ignore"):
+        return node.d[:, f.entry] / integral.actual(node.F[:, f.entry], panel.half)
 
 
 def _dropped(subject: Subject, integral: Integral, f: Defect) -> str:

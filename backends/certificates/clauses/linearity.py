@@ -41,6 +41,7 @@ class Violation:
     actual: float
     ratio: float
     still: Still = None
+    hint: str = ""
 
 
 def transposed(

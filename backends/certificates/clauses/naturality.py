@@ -15,6 +15,7 @@ import numpy as np
 
 from ....diagrams.types import Ty
 from .bounds import jittered
+from .fault import DIAGRAM, right_of
 from .linearity import Violation
 from .shaking import shaken
 from .subjects import Claims, Map, Subject
@@ -101,10 +102,15 @@ def natural(
             other = shaken(own)
             programs += [] if other is None else [jax.jit(_everything(other.claims, modes, vs, ws, flows))]
         if found is not None and not _scatters(programs, points[found[0]], moves, found[2] - found[3], rng, own.unit):
-            k, part, a, b, ratio = found
+            k, part, a, b, ratio, e = found
             x = [np.asarray(points[k][i]) for i in moves]
             v, w = ([np.asarray(a) for a in arrays] for arrays in (vs, ws))
-            return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]))
+            hint = ""
+            if how == "as a diagram":
+                place = labels[part], part - labels.index(labels[part]), e
+                hint = right_of(g, dom, points[k], v, w, place, a, b)
+                a, b = (b, a) if hint == DIAGRAM else (a, b)
+            return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]), hint)
     return None
 
 
@@ -176,10 +182,10 @@ def _scatters(
 
 def _apart(
     first: Sequence[Sequence[Any]], again: Sequence[Sequence[Any]], u: float, off: float
-) -> tuple[int, int, float, float, float] | None:
+) -> tuple[int, int, float, float, float, int] | None:
     """Where two runs differ by more than half of the digits, and than what is declared.
 
-    Gives the point, the part, both entries and the ratio.
+    Gives the point, the part, both numbers, their ratio and the entry.
     """
     for k, (one, other) in enumerate(zip(first, again, strict=True)):
         for part, (a, b) in enumerate(zip(one, other, strict=True)):
@@ -189,5 +195,5 @@ def _apart(
             gap = np.abs(np.where(both, x, 0) - np.where(both, y, 0))
             if gap.size and gap.max() > np.sqrt(u) * 4 * size + off:
                 e = int(gap.argmax())
-                return k, part, float(x.flat[e].real), float(y.flat[e].real), float(gap.max() / (u * size))
+                return k, part, float(x.flat[e].real), float(y.flat[e].real), float(gap.max() / (u * size)), e
     return None

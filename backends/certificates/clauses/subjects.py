@@ -28,6 +28,7 @@ from ....diagrams.tracing.emit import callable_of
 from ....diagrams.types import Ty, Wire
 from ....functors.derivatives.derivative import forward, reverse
 from ....functors.promotion import wide_dtype
+from ..watching import breathe
 from .bounds import PANEL, roundoff
 
 __all__ = ["Claims", "Node", "Subject", "claims_of", "double", "repeated"]
@@ -179,13 +180,20 @@ class Subject:
         """The program over any number of points: it has one shape, and a short rest is filled with its last point."""
         n, parts = len(xs[0]), []
         sides = [(xs, self.inputs), (vs, self.inputs), (ws, self.outputs)]
+        held = self._held(self.still if still is None else still)
         for at in range(0, n, PANEL):
+            breathe()
             last = min(at + PANEL, n)
             index = np.minimum(np.arange(at, at + PANEL), last - 1)
             given = [self._typed([a[index] for a in arrays], wires) for arrays, wires in sides]
-            made = self._program(self.still if still is None else list(still), np.int32(what), *given)
+            made = self._program(held, np.int32(what), *given)
             parts.append([np.asarray(a)[: last - at] for a in made])
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def _held(self, still: Sequence[Any]) -> list[Any]:
+        """The inputs that do not move, in the dtypes of their wires."""
+        pairs = zip(still, self.claims.dom.inside, strict=True)
+        return [np.asarray(a).astype(jnp.dtype(w.dtype)) if w.differentiable else a for a, w in pairs]
 
     def _typed(self, arrays: Arrays, wires: list[Wire]) -> list[Any]:
         with np.errstate(over="ignore", invalid="ignore"):
