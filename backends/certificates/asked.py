@@ -19,8 +19,8 @@ from ...diagrams.types import Wire
 from ...functors.learning import Learner
 from ...functors.promotion import promoted, wide_dtype
 from .arguments import Arguments, Positional, arguments_of, as_array, cast
-from .clauses.curves import region_of
-from .clauses.subjects import double
+from .plots.curves import region_of
+from .plots.subjects import double
 
 __all__ = ["Asked", "format_of"]
 

@@ -34,15 +34,15 @@ from ...diagrams.tracing.emit import callable_of
 from ...functors.learning import Learner
 from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
-from .blaming import Examine, along, confirmed, culprit, shown_at
 from .certificate import BoxCertificate, Certificate, ordered
-from .clauses.curves import Region
 from .clauses.naturality import natural
-from .clauses.subjects import Subject, claims_of, double
 from .examining import examine
-from .flows import RULED, Flow, Kind
+from .plots.curves import Region
+from .plots.subjects import Subject, claims_of, double
 from .targets import EFFORTS, Facts, Target, wide_wires
-from .verdicts import at_points, settled
+from .together.blaming import Examine, along, confirmed, culprit, shown_at
+from .together.flows import RULED, Flow, Kind
+from .together.verdicts import at_points, settled
 from .watching import Watch, left_out, unconfirmed, watched
 
 __all__ = ["check"]

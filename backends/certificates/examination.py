@@ -20,17 +20,17 @@ from ...diagrams.box import Box
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
-from .clauses.bounds import roundoff
 from .clauses.crossing import jump_at, kink_at
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
-from .clauses.naturality import natural
-from .clauses.panels import Integral
-from .clauses.parts import Defect, Still
+from .clauses.naturality import BATCH, beside, natural
 from .clauses.points import RADII, Finding, check_point, probes
-from .clauses.subjects import Arrays, widened
 from .clauses.tangents import admissible, along_tangents
 from .clauses.values import value_apart
+from .plots.bounds import roundoff
+from .plots.panels import Integral
+from .plots.parts import Defect, Still
+from .plots.subjects import Arrays, widened
 from .targets import EFFORTS, Facts, Target, guards_in, subject_of
 
 __all__ = ["UNRESOLVED", "Examination"]
@@ -45,7 +45,6 @@ GUARDS = 8  # times as many crossings are looked at by their values alone
 COARSE = 1e-9  # roundoff beyond which claims at points as near as are looked at differ by rounding alone
 SMALL = 16  # kinds of boxes up to which a function is run eagerly too
 BATCHED = 64  # and up to which it is run over a batch
-BATCH = 3  # rows of a batch
 
 
 class _Stop(Exception):
@@ -128,10 +127,11 @@ class Examination:
         with self._narrow():
             own = subject_of(self.target, self.facts, own=True)
             points = [[jnp.asarray(a) for a in m] for m in self.target.met[: self.effort.calls]]
-            points += [self._beside(points[0]) for _ in range(BATCH - len(points))]
+            self.spent += 8 * len(points)
+            scales = self.region.scales(self._moving(self.target.met[0]))
+            points += [beside(points[0], self.subject.moves, scales, self.rng) for _ in range(self.effort.calls, BATCH)]
             kinds = len(self.target.d.graph.table)
             found = natural(g, own, points, self.rng, small=kinds <= SMALL, batched=kinds <= BATCHED)
-        self.spent += 8 * len(points)
         self.integral.last = self.effort.most - self.spent
         if found is not None:
             self._violated(found, hint=found.hint)
@@ -152,15 +152,6 @@ class Examination:
                     # where there is neither derivative nor subderivative, that is said
                     at = Finding(x, "kink without value", True, np.nan, np.nan, np.nan, vs, ws, still)
                     self.points[before:] = [at]
-
-    def _beside(self, point: Sequence[Any]) -> list[Any]:
-        """A point near to another: the rows of a batch must differ."""
-        found = list(point)
-        scales = self.region.scales([np.asarray(point[i]) for i in self.subject.moves])
-        for i, s in zip(self.subject.moves, scales, strict=True):
-            step = 0.25 * s * self.rng.normal(size=np.shape(s))
-            found[i] = jnp.asarray(point[i] + step.astype(jnp.dtype(point[i].dtype)))
-        return found
 
     def _linear(self) -> None:
         for x in self._starts()[: self.effort.lines]:

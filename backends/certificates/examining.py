@@ -15,13 +15,13 @@ from ...categories.errors import ParalensError
 from ...diagrams.box import Box
 from ...diagrams.tracing.emit import callable_of
 from .certificate import BoxCertificate, Point
+from .clauses.digits import digits_left
 from .clauses.guards import Crossing, guarded
-from .clauses.parts import Stretch
-from .clauses.subjects import double, widened
-from .digits import digits_left
+from .clauses.proving import proved
 from .examination import UNRESOLVED, Examination
 from .orders import higher
-from .proving import proved
+from .plots.parts import Stretch
+from .plots.subjects import double, widened
 from .shown import listed
 from .stored import key_of, remembered
 from .targets import EFFORTS, Facts, Target, guards_in, release, running

@@ -14,7 +14,7 @@ import numpy as np
 from ...categories.errors import DerivativeError
 from ...functors.derivatives.derivative import forward, reverse
 from .certificate import VERDICTS, BoxCertificate
-from .clauses.subjects import widened
+from .plots.subjects import widened
 from .targets import Facts, Target, running
 
 __all__ = ["higher"]

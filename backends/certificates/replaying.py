@@ -28,8 +28,8 @@ from ...functors.derivatives.optic import WIDE, precision
 from ...functors.promotion import promoted
 from .certificate import Witness
 from .clauses.naturality import claims_of_function
-from .clauses.slopes import extrapolated
-from .clauses.subjects import Arrays, Claims, Subject, claims_of, double, repeated, widened
+from .plots.slopes import extrapolated
+from .plots.subjects import Arrays, Claims, Subject, claims_of, double, repeated, widened
 
 __all__ = ["replay"]
 

@@ -16,11 +16,11 @@ from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import promoted
-from .clauses.bounds import roundoff
-from .clauses.curves import Region
 from .clauses.guards import Guards, guards_of
 from .clauses.naturality import claims_of_function
-from .clauses.subjects import Subject, claims_of, double, widened
+from .plots.bounds import roundoff
+from .plots.curves import Region
+from .plots.subjects import Subject, claims_of, double, widened
 
 __all__ = ["EFFORTS", "Effort", "Facts", "Target", "guards_in", "release", "running", "subject_of", "wide_wires"]
 

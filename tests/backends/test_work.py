@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from paralens import R, check, from_jax
-from paralens.backends.certificates.proving import proved, steps
+from paralens.backends.certificates.clauses.proving import proved, steps
 from paralens.backends.entrywise import entries_of, symbols_of
 from paralens.backends.entrywise.work import TooMuchWork, limited
 from paralens.backends.proofs import prove

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..plots.slopes import sided
+from ..plots.subjects import Subject, repeated
 from .guards import Crossing
 from .points import Finding
-from .slopes import sided
-from .subjects import Subject, repeated
 
 __all__ = ["jump_at", "kink_at"]
 

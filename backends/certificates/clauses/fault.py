@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ....diagrams.types import Wire
-from .slopes import extrapolated
-from .subjects import Map
+from ..plots.slopes import extrapolated
+from ..plots.subjects import Map
 
 __all__ = ["DIAGRAM", "JAX", "NEITHER", "right_of"]
 

@@ -31,11 +31,11 @@ from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box
 from ....diagrams.types import Wire
 from ....functors.costs import CALLS
-from ..reach import carried, reached
-from .bounds import PANEL
-from .curves import Curve
-from .parts import Still, Stretch
-from .subjects import Arrays
+from ..plots.bounds import PANEL
+from ..plots.curves import Curve
+from ..plots.parts import Still, Stretch
+from ..plots.subjects import Arrays
+from ..together.reach import carried, reached
 
 __all__ = ["Crossing", "Guards", "guarded", "guards_of", "steps"]
 

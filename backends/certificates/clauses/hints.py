@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .panels import Integral
-from .parts import Defect
-from .subjects import Subject
+from ..plots.panels import Integral
+from ..plots.parts import Defect
+from ..plots.subjects import Subject
 
 __all__ = ["hint_of"]
 

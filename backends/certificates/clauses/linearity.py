@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from .bounds import MARGIN, jittered
-from .curves import Curve
-from .parts import Panel, Still
-from .shaking import ULPS, shaken
-from .subjects import Arrays, Node, Subject, repeated
+from ..plots.bounds import MARGIN, jittered
+from ..plots.curves import Curve
+from ..plots.parts import Panel, Still
+from ..plots.shaking import ULPS, shaken
+from ..plots.subjects import Arrays, Node, Subject, repeated
 
 __all__ = ["Violation", "linear", "precise", "transposed"]
 

@@ -14,13 +14,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from ....diagrams.types import Ty
-from .bounds import jittered
+from ..plots.bounds import jittered
+from ..plots.shaking import shaken
+from ..plots.subjects import Claims, Map, Subject
 from .fault import DIAGRAM, right_of
 from .linearity import Violation
-from .shaking import shaken
-from .subjects import Claims, Map, Subject
 
-__all__ = ["claims_of_function", "natural"]
+__all__ = ["BATCH", "beside", "claims_of_function", "natural"]
+
+BATCH = 3  # rows of a batch
 
 
 def claims_of_function(g: Map, dom: Ty, cod: Ty) -> Claims:
@@ -112,6 +114,15 @@ def natural(
                 a, b = (b, a) if hint == DIAGRAM else (a, b)
             return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]), hint)
     return None
+
+
+def beside(point: Sequence[Any], moves: Sequence[int], scales: Sequence[Any], rng: np.random.Generator) -> list[Any]:
+    """A point near to another: the rows of a batch must differ."""
+    found = list(point)
+    for i, s in zip(moves, scales, strict=True):
+        step = 0.25 * s * rng.normal(size=np.shape(s))
+        found[i] = jnp.asarray(point[i] + step.astype(jnp.dtype(point[i].dtype)))
+    return found
 
 
 def _placed(point: Sequence[Any], moves: Sequence[int], moved: Sequence[Any]) -> list[Any]:

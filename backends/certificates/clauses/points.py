@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from .bounds import PANEL
-from .curves import Region
-from .parts import Still
-from .slopes import sided
-from .subjects import Arrays, Node, Subject, repeated
+from ..plots.bounds import PANEL
+from ..plots.curves import Region
+from ..plots.parts import Still
+from ..plots.slopes import sided
+from ..plots.subjects import Arrays, Node, Subject, repeated
 from .tangents import ridders
 
 __all__ = ["Finding", "check_point", "probes"]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .bounds import jittered
-from .curves import Region
+from ..plots.bounds import jittered
+from ..plots.curves import Region
+from ..plots.subjects import Arrays, Subject, repeated
 from .linearity import Violation
-from .subjects import Arrays, Subject, repeated
 
 __all__ = ["along_tangents", "ridders"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .bounds import jittered
+from ..plots.bounds import jittered
+from ..plots.parts import Panel
+from ..plots.shaking import shaken
+from ..plots.subjects import Subject, repeated
 from .linearity import Violation
-from .parts import Panel
-from .shaking import shaken
-from .subjects import Subject, repeated
 
 __all__ = ["value_apart"]
 

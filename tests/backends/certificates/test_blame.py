@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from paralens import check, from_jax
-from paralens.backends.certificates.slices import upto
+from paralens.backends.certificates.together.slices import upto
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from pictures import boxes, texts
 from paralens import Box, Certificate, R, UndecidedWarning, assert_certified, check, from_jax
 from paralens.backends.certificates import stored
 from paralens.backends.certificates.certificate import BoxCertificate, Point, Witness, ordered
-from paralens.backends.certificates.clauses.curves import Region
+from paralens.backends.certificates.plots.curves import Region
 from paralens.functors.generators import FACTS
 
 WIDE = R(2, dtype="float64")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from paralens import R, check, from_jax
-from paralens.backends.certificates.reach import reached
-from paralens.backends.certificates.verdicts import settled
+from paralens.backends.certificates.together.reach import reached
+from paralens.backends.certificates.together.verdicts import settled
 
 
 @pytest.fixture(autouse=True)

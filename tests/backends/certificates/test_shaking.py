@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from paralens import R, check, from_jax
-from paralens.backends.certificates.clauses.shaking import shaken
-from paralens.backends.certificates.clauses.subjects import Subject, claims_of, double
+from paralens.backends.certificates.plots.shaking import shaken
+from paralens.backends.certificates.plots.subjects import Subject, claims_of, double
 
 
 def spread(f, x, n=64):

@@ -10,7 +10,7 @@ from paralens import R, check, from_jax
 from paralens.backends.certificates.certificate import Witness
 from paralens.backends.certificates.clauses.fault import DIAGRAM, JAX, NEITHER
 from paralens.backends.certificates.clauses.naturality import natural
-from paralens.backends.certificates.clauses.subjects import Subject, claims_of, double
+from paralens.backends.certificates.plots.subjects import Subject, claims_of, double
 from paralens.categories.errors import NoMeaningError
 from paralens.functors.promotion import promoted
 

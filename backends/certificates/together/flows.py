@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ...diagrams.box import Box
-from ...diagrams.graph import interpret
-from ...diagrams.syntax import Diagram
-from ...diagrams.tracing.emit import apply_box, evaluate
-from ...functors.costs import CALLS
+from ....diagrams.box import Box
+from ....diagrams.graph import interpret
+from ....diagrams.syntax import Diagram
+from ....diagrams.tracing.emit import apply_box, evaluate
+from ....functors.costs import CALLS
 from .reach import carried, reached
 
 __all__ = ["Flow", "Kind"]

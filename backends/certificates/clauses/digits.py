@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from ...categories.errors import ParalensError
-from ...diagrams.box import Box
-from ...diagrams.syntax import Diagram
-from ...diagrams.tracing.emit import callable_of
-from ...functors.derivatives.derivative import forward
-from .clauses.bounds import roundoff
+from ....categories.errors import ParalensError
+from ....diagrams.box import Box
+from ....diagrams.syntax import Diagram
+from ....diagrams.tracing.emit import callable_of
+from ....functors.derivatives.derivative import forward
+from ..plots.bounds import roundoff
 from .proving import one_at_a_time, small
 
 __all__ = ["digits_left"]
@@ -60,8 +60,8 @@ def _worst(box: Box, points: Sequence[Sequence[np.ndarray]]) -> tuple[float, lis
     import mpmath
     import sympy
 
-    from ..entrywise.arrays import symbols_of
-    from ..entrywise.meaning import entries_of
+    from ...entrywise.arrays import symbols_of
+    from ...entrywise.meaning import entries_of
 
     symbols = [symbols_of(w, f"x{i}") for i, w in enumerate(box.dom.inside)]
     names = [s for a in symbols for s in a.flat]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .certificate import VERDICTS, BoxCertificate
+from ..certificate import VERDICTS, BoxCertificate
 
 __all__ = ["at_points", "settled"]
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...diagrams.box import Box
-from ...diagrams.graph import interpret
-from ...diagrams.params import derived
-from ...diagrams.syntax import Diagram
-from ...functors.costs import CALLS
+from ....diagrams.box import Box
+from ....diagrams.graph import interpret
+from ....diagrams.params import derived
+from ....diagrams.syntax import Diagram
+from ....functors.costs import CALLS
 
 __all__ = ["carried", "reached"]
 

@@ -14,22 +14,22 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ...categories.errors import DerivativeError, ParalensError
-from ...diagrams.box import Box
-from ...diagrams.graph import Builder, Graph, interpret
-from ...diagrams.syntax import Diagram
-from ...diagrams.tracing.emit import apply_box, callable_of
-from ...diagrams.types import Ty
-from ...functors.costs import CALLS
-from ...functors.derivatives.derivative import forward
-from .asked import Asked
-from .certificate import BoxCertificate, Witness
-from .clauses.slopes import extrapolated
-from .clauses.subjects import double
-from .examining import examine
+from ....categories.errors import DerivativeError, ParalensError
+from ....diagrams.box import Box
+from ....diagrams.graph import Builder, Graph, interpret
+from ....diagrams.syntax import Diagram
+from ....diagrams.tracing.emit import apply_box, callable_of
+from ....diagrams.types import Ty
+from ....functors.costs import CALLS
+from ....functors.derivatives.derivative import forward
+from ..asked import Asked
+from ..certificate import BoxCertificate, Witness
+from ..examining import examine
+from ..plots.slopes import extrapolated
+from ..plots.subjects import double
+from ..targets import Facts, Target
 from .flows import Kind
 from .slices import upto
-from .targets import Facts, Target
 
 __all__ = ["Examine", "along", "confirmed", "culprit", "shown_at"]
 

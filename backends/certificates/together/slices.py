@@ -11,10 +11,10 @@ it with all that comes before it has a wrong derivative.
 
 from __future__ import annotations
 
-from ...diagrams.box import Box
-from ...diagrams.graph import Builder, normal_form
-from ...diagrams.syntax import Diagram
-from ...functors.costs import CALLS
+from ....diagrams.box import Box
+from ....diagrams.graph import Builder, normal_form
+from ....diagrams.syntax import Diagram
+from ....functors.costs import CALLS
 
 __all__ = ["upto"]
 

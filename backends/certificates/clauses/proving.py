@@ -9,14 +9,14 @@ import math
 from functools import lru_cache
 from threading import Lock
 
-from ...categories.errors import ParalensError
-from ...diagrams.box import Box
-from ...diagrams.syntax import Diagram
-from ...diagrams.types import Ty, wire
-from ...functors.generators import FACTS
-from ...functors.generators.facts import Elementwise
-from ...functors.rewriting.terms import POINTWISE
-from .flows import RULED
+from ....categories.errors import ParalensError
+from ....diagrams.box import Box
+from ....diagrams.syntax import Diagram
+from ....diagrams.types import Ty, wire
+from ....functors.generators import FACTS
+from ....functors.generators.facts import Elementwise
+from ....functors.rewriting.terms import POINTWISE
+from ..together.flows import RULED
 
 __all__ = ["one_at_a_time", "proved", "small"]
 
@@ -39,7 +39,7 @@ def proved(d: Diagram) -> bool:
 
 @lru_cache(maxsize=1024)
 def _decided(box: Box) -> bool:
-    from ..proofs import prove
+    from ...proofs import prove
 
     try:
         return prove(box, work=WORK).verdict == "proved"
