@@ -86,10 +86,7 @@ def natural(
     if small:
         ways = {"called again": lambda: [run(*p) for p in points], "under jit": lambda: [compiled(*p) for p in points]}
     if same and batched:
-
-        def row(moved: Any, v: Any, w: Any) -> list[Any]:
-            return _everything(theirs, modes, v, w, flows)(*_placed(points[0], moves, moved))
-
+        row = lambda at, v, w: _everything(theirs, modes, v, w, flows)(*_placed(points[0], moves, at))  # noqa: E731
         ways["under vmap"] = lambda: _stacked(row if small else jax.jit(row), points, moves, vs, ws)
     if own.claims.value is not g:
         diagram = jax.jit(_everything(ours, modes, vs, ws, flows))
