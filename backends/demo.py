@@ -196,7 +196,7 @@ def _certify(console: Any, model: Para, params: Any, image: np.ndarray) -> None:
     read = to_jax(model.at("features"))({"features": params["features"]}, image)
     console.print("Are the derivatives right? Checked along curves, not only at points, of the head:")
     for what, head in (("as it is", _head(nn.relu(64))), ("with a wrong rule planted", _head(_planted()))):
-        found = check(head, {"head": params["head"]}, read, modes=("reverse",), effort="quick")
+        found = check(head, params["head"], read, modes=("reverse",), effort="quick")
         verdicts = ", ".join(f"{name} {row.verdict}" for name, row in found.boxes.items())
         console.print(f"  {what}: {found.verdict} ({verdicts})", highlight=False)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import islice, pairwise
 from typing import Any
@@ -84,9 +84,24 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         finally:
             release(target)
         verdict, reason = run.verdict()
+    made = _judged(target, facts, run, verdict, reason, certificate)
+    if order == 1 and facts.effort != "quick" and facts.surrogate is None:
+        made = _by_formula(made, target, facts, run)
+    return made if order >= facts.order or not made.ok else higher(made, target, facts, order, examine)
+
+
+def _judged(
+    target: Target,
+    facts: Facts,
+    run: Examination,
+    verdict: str,
+    reason: str,
+    certificate: Callable[..., BoxCertificate],
+) -> BoxCertificate:
+    """The certificate of what an examination found."""
     found = run.integral
     kinks = [p for p in run.points if p.kind.startswith("kink") or p.kind == "jump"]
-    made = certificate(
+    return certificate(
         verdict,
         "tangents" if facts.tangent is not None else "integral",
         reason=reason,
@@ -98,19 +113,15 @@ def _examined(target: Target, facts: Facts, path: str, paths: Sequence[str], ord
         points=tuple(Point(tuple(p.x), p.claimed, p.low, p.high, p.kind == "kink", p.kind == "jump") for p in kinks),
         crossed=tuple(run.crossed),
         witness=run.witness,
-        missing=missing,
+        missing=run.subject.claims.missing,
     )
-    if (
-        (verdict == "correct" or reason == UNRESOLVED)
-        and order == 1
-        and facts.effort != "quick"
-        and facts.tangent is None
-        and facts.surrogate is None
-    ):
-        made = replace(made, verdict="proved", method="sympy", reason="") if proved(target.d) else made
-    if order == 1 and made.verdict in FORMULAS and facts.effort != "quick" and facts.surrogate is None:
-        made = _precise(made, target, run)
-    return made if order >= facts.order or not made.ok else higher(made, target, facts, order, examine)
+
+
+def _by_formula(made: BoxCertificate, target: Target, facts: Facts, run: Examination) -> BoxCertificate:
+    """The certificate with what sympy knows of the box: a proof, or how many digits its slopes have lost."""
+    if (made.verdict == "correct" or made.reason == UNRESOLVED) and facts.tangent is None and proved(target.d):
+        made = replace(made, verdict="proved", method="sympy", reason="")
+    return _precise(made, target, run) if made.verdict in FORMULAS else made
 
 
 def _precise(made: BoxCertificate, target: Target, run: Examination) -> BoxCertificate:

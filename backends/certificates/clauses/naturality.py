@@ -101,16 +101,28 @@ def natural(
             other = shaken(own)
             programs += [] if other is None else [jax.jit(_everything(other.claims, modes, vs, ws, flows))]
         if found is not None and not _scatters(programs, points[found[0]], moves, found[2] - found[3], rng, own.unit):
-            k, part, a, b, ratio, e = found
-            x = [np.asarray(points[k][i]) for i in moves]
-            v, w = ([np.asarray(a) for a in arrays] for arrays in (vs, ws))
-            hint = ""
-            if how == "as a diagram":
-                place = labels[part], part - labels.index(labels[part]), e
-                hint = right_of(g, dom, points[k], v, w, place, a, b)
-                a, b = (b, a) if hint == DIAGRAM else (a, b)
-            return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]), hint)
+            return _differs(how, labels, found, points, moves, (vs, ws), lambda *at: right_of(g, dom, *at))
     return None
+
+
+def _differs(
+    how: str,
+    labels: Sequence[str],
+    found: tuple[int, int, float, float, float, int],
+    points: Sequence[Sequence[Any]],
+    moves: Sequence[int],
+    along: tuple[list[Any], list[Any]],
+    right: Callable[..., str],
+) -> Violation:
+    """The violation where two ways of calling differ: of the diagram and JAX the one that the values speak against."""
+    k, part, a, b, ratio, e = found
+    x = [np.asarray(points[k][i]) for i in moves]
+    v, w = ([np.asarray(a) for a in arrays] for arrays in along)
+    hint = ""
+    if how == "as a diagram":
+        hint = right(points[k], v, w, (labels[part], part - labels.index(labels[part]), e), a, b)
+        a, b = (b, a) if hint == DIAGRAM else (a, b)
+    return Violation(f"natural ({how})", labels[part], x, v, w, b, a, ratio, list(points[k]), hint)
 
 
 def beside(point: Sequence[Any], moves: Sequence[int], scales: Sequence[Any], rng: np.random.Generator) -> list[Any]:
