@@ -26,6 +26,7 @@ from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import BATCH, beside, natural
 from .clauses.points import RADII, Finding, check_point, probes
 from .clauses.tangents import admissible, along_tangents
+from .clauses.types import typed
 from .clauses.values import value_apart
 from .plots.bounds import roundoff
 from .plots.panels import Integral
@@ -76,6 +77,7 @@ class Examination:
     def run(self) -> None:
         """All clauses, until one fails or the effort is spent."""
         try:
+            self._violated(typed(self.target.d, self.subject, self._starts()[0]) if self.order == 1 else None)
             self._natural()
             self._numbers()
             self._linear()
@@ -133,8 +135,7 @@ class Examination:
             kinds = len(self.target.d.graph.table)
             found = natural(g, own, points, self.rng, small=kinds <= SMALL, batched=kinds <= BATCHED)
         self.integral.last = self.effort.most - self.spent
-        if found is not None:
-            self._violated(found, hint=found.hint)
+        self._violated(found)
 
     def _numbers(self) -> None:
         """At an example that has a value, what is claimed is a number, wherever there is a derivative or a kink."""
@@ -158,8 +159,7 @@ class Examination:
             if self.left < 11 * self.subject.per_node:
                 return
             found = linear(self.subject, x, self.rng)
-            if found is not None:
-                self._violated(found)
+            self._violated(found)
 
     def _declared(self) -> None:
         points = [(p, max(3, self.effort.directions)) for p in self.target.declared]
@@ -244,11 +244,9 @@ class Examination:
     def _transposes(self) -> None:
         found, worst = transposed(self.subject, self.integral.nodes, self.rng, 3 if self.effort.points else 1)
         self.worst = max(self.worst, worst)
-        if found is not None:
-            self._violated(found)
+        self._violated(found)
         apart = value_apart(self.subject, self.integral.nodes, self.rng)
-        if apart is not None:
-            self._violated(apart)
+        self._violated(apart)
         for panel in self.integral.nodes:
             bad = np.isfinite(panel.node.F).all(axis=1) & ~panel.node.finite
             if bad.any() and not panel.slopes and self.subject.claims.reverse is not None:
@@ -279,8 +277,7 @@ class Examination:
                 self._narrow,
             )
             self.worst = max(self.worst, worst)
-            if found is not None:
-                self._violated(found)
+            self._violated(found)
         self.spent += own.evals
 
     def _narrow(self) -> Any:
@@ -304,8 +301,7 @@ class Examination:
     def _on_manifold(self) -> None:
         found, worst, tried = along_tangents(self.subject, self.target, self.facts, self.rng, self.left)
         self.worst, self.curves = max(self.worst, worst), tried
-        if found is not None:
-            self._violated(found)
+        self._violated(found)
 
     # -- what was found ----------------------------------------------------------------------------
 
@@ -348,8 +344,10 @@ class Examination:
                 hint = f"{path} chooses a branch at this point alone" + (f"; {hint}" if hint else "")
         self._violated(v, "a declared point" if f.declared else "a special point", hint)
 
-    def _violated(self, v: Violation, plot: str = "a point", hint: str = "") -> None:
-        narrow = v.clause.startswith(("precision", "natural"))
+    def _violated(self, v: Violation | None, plot: str = "a point", hint: str = "") -> None:
+        if v is None:
+            return
+        narrow = v.clause.startswith(("precision", "natural", "type"))
         first = self.order == 1
         self.witness = Witness(
             self.target.d if narrow else self.target.promotion,
@@ -363,7 +361,7 @@ class Examination:
             v.actual,
             v.ratio,
             plot,
-            hint,
+            hint or v.hint,
             self.facts.seed,
             wrt=self.target.wrt,
             against=self.facts.surrogate if first else None,

@@ -7,6 +7,7 @@
     precision   the claim of the rule in its own format, and that of its promotion
     value       how far the value that comes with a tangent is from the value, which should be 0
     natural     what a function says called in another way, and what it says when it is just called
+    type        the unit roundoff of the format that a rule gives, and of the one that is due
 
 Where a clause is about one entry of the output, that entry is found again by the numbers that the witness gives.
 """
@@ -28,6 +29,7 @@ from ...functors.derivatives.optic import WIDE, precision
 from ...functors.promotion import promoted
 from .certificate import Witness
 from .clauses.naturality import claims_of_function
+from .clauses.types import misfit
 from .plots.slopes import extrapolated
 from .plots.subjects import Arrays, Claims, Subject, claims_of, double, repeated, widened
 
@@ -191,6 +193,12 @@ def _narrowed(wires: Sequence[Wire], inputs: Sequence[Any]) -> list[Any]:
     ]
 
 
+def _type(again: _Again) -> tuple[float, float]:
+    """The unit roundoff of what the rule gives, and of what is due."""
+    found = misfit(again.witness.of)
+    return found.roundoffs if found is not None else (again.witness.actual, again.witness.actual)
+
+
 def _natural(again: _Again) -> tuple[float, float]:
     """The function of JAX, called at the point in the way that the clause names, and just called."""
     witness, subject = again.witness, again.subject
@@ -246,4 +254,5 @@ CLAUSES: dict[str, Callable[[_Again], tuple[float, float]]] = {
     "precision": _precision,
     "value": _value,
     "natural": _natural,
+    "type": _type,
 }

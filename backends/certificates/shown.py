@@ -44,6 +44,7 @@ CLAUSES = {
     "point": "at a point the claim is the derivative, or lies between those nearby",
     "precision": "the rule in its own format loses what rounding of the inputs does, and no more",
     "value": "the value that comes with a tangent is the value",
+    "type": "tangents and cotangents have the types of the wires",
     "natural": "a function and its rule say the same however they are called",
 }
 

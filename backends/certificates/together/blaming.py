@@ -48,8 +48,8 @@ def confirmed(asked: Asked, rows: list[BoxCertificate], facts: Facts) -> list[Bo
 
 def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
     witness = row.witness
-    if witness is None or sum(np.size(v) for v in witness.direction) < 2:
-        return row  # what is between two values of one number flows into it too
+    if witness is None or witness.clause == "type" or sum(np.size(v) for v in witness.direction) < 2:
+        return row  # what is between two values of one number flows into it too, and types are what they are
     found: BoxCertificate | None = None
     for path in row.paths[:PLACES]:
         target = Target(upto(asked.d, path), asked.met, asked.region, None, asked.others, asked.declared)

@@ -98,6 +98,20 @@ def test_a_claim_that_is_no_number_at_the_example_is_seen_by_the_quick_effort():
     assert check(lambda x: jnp.where(x > 0, jnp.sqrt(x), 0.0), 0.0, effort="quick").verdict != "correct"
 
 
+def test_a_cotangent_of_another_precision_is_wrong_wherever_the_rule_stands():
+    @jax.custom_vjp
+    def square(x):
+        return x * x
+
+    square.defvjp(lambda x: (x * x, x), lambda x, g: (2 * x.astype(jnp.float32) * g.astype(jnp.float32),))
+    x = jnp.ones(3, jnp.bfloat16)
+    for f in (square, lambda x: jax.lax.scan(lambda c, _: (square(c), None), x, None, length=2)[0]):
+        found = check(f, x, effort="quick")
+        assert found.verdict == "wrong" and found.worst.witness.clause == "type", str(found)
+        assert "which jax.grad does not take" in found.worst.witness.hint
+        assert found.worst.witness.replay() == (2.0**-24, 2.0**-8)
+
+
 def test_two_powers_that_have_no_slope_at_the_origin_are_not_accused_there():
     found = check(lambda x, y: x**y, 0.5, 1.5, domain=[(0, 3), (0, 3)], special=[(0.0, 0.0)])
     assert found.ok, str(found)
