@@ -131,7 +131,7 @@ class Examination:
             points = [[jnp.asarray(a) for a in m] for m in self.target.met[: self.effort.calls]]
             self.spent += 8 * len(points)
             scales = self.region.scales(self._moving(self.target.met[0]))
-            points += [beside(points[0], self.subject.moves, scales, self.rng) for _ in range(self.effort.calls, BATCH)]
+            points += [beside(points[0], self.subject.moves, scales, self.rng) for _ in range(len(points), BATCH)]
             kinds = len(self.target.d.graph.table)
             found = natural(g, own, points, self.rng, small=kinds <= SMALL, batched=kinds <= BATCHED)
         self.integral.last = self.effort.most - self.spent
