@@ -121,7 +121,7 @@ class Integral:
         good = np.asarray(np.isfinite(node.F).all(axis=0))
         slopes = np.isfinite(node.d).all(axis=0)
         if not good.all() or not slopes.all():
-            self._broken(panel, good)
+            self._broken(panel)
         good &= slopes
         if not good.any():
             return
@@ -309,15 +309,17 @@ class Integral:
         middle = (panel.low + panel.high) / 2
         return [((panel.low, middle), 1.0), ((middle, panel.high), 1.0)]
 
-    def _broken(self, panel: Panel, good: np.ndarray) -> None:
-        """Values that are not finite end the domain; slopes that are not, where values are, are suspect points."""
+    def _broken(self, panel: Panel) -> None:
+        """Values that are not finite end the domain; slopes that are not, where values are, are suspect points.
+
+        What is between is looked at: the slope of arcsin is infinite at 1, and may be wrong beside it.
+        """
         node = panel.node
         finite = np.isfinite(node.F)
         strange = finite & ~np.isfinite(node.d)
         for j, _ in np.argwhere(strange)[:1]:
             self.suspects.append((panel, int(j)))
-        if good.all():
-            return
+        finite &= np.isfinite(node.d)
         # the longest stretch of nodes at which everything is finite that can be
         whole = np.asarray(finite[:, finite.any(axis=0)].all(axis=1)) if finite.any() else np.zeros(PANEL, bool)
         runs = np.split(np.arange(PANEL), np.flatnonzero(np.diff(whole.astype(int))) + 1)
