@@ -172,7 +172,7 @@ def test_wrong_derivatives_are_looked_for_by_every_method(ran_checks):
 
 def test_every_budget_says_its_limit_and_whether_it_is_met(ran):
     output, results = ran
-    assert len(results["budgets"]) == 4 + 4 + 2 + len(STAGES | DERIVATIVES) + 3
+    assert len(results["budgets"]) == 4 + 4 + 2 + len(STAGES | DERIVATIVES) + 3 + 7
     assert all(b["met"] == (b["value"] <= b["limit"]) for b in results["budgets"])
     assert {"processor", "cores", "Python", "jax", "equinox", "flax", "date", "command"} <= set(results["environment"])
     for title in (

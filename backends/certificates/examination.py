@@ -24,7 +24,8 @@ from .clauses.crossing import jump_at, kink_at
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import BATCH, beside, natural
-from .clauses.points import RADII, Finding, check_point, probes
+from .clauses.places import probes
+from .clauses.points import RADII, Finding, check_point
 from .clauses.tangents import admissible, along_tangents
 from .clauses.types import typed
 from .clauses.values import value_apart

@@ -39,7 +39,7 @@ from .floats import Computed, array_of, entry_at
 
 __all__ = ["Counterexample", "Proof", "prove"]
 
-WORK = 200_000  # parts of formulas: three times the largest proof of a layer, and half a minute at most
+WORK = 600_000  # parts of formulas: attention of two by two takes half of it; a minute and a half at most
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class _Exchange:
             inputs = [*(new[w] for w in wires), *(fresh if k == at else ())]
             b = box if k == at else b
             for j, (w, ty) in enumerate(zip(inputs, b.dom.inside, strict=True)):
-                if types[w] is not ty:
+                if types[w] != ty:
                     wrong.append(f"{level.names[k]} takes {ty} (wire {j})")
             self.nodes[k] = len(build.ops)
             new.update(zip(writes, build.add(b, inputs), strict=True))

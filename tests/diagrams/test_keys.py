@@ -70,7 +70,7 @@ def test_a_model_with_a_key_is_saved_with_it(tmp_path, impl):
 
 def test_a_model_with_a_key_is_checked_and_trained():
     params = MODEL.init(0)
-    assert check(MODEL, X, *MODEL.flat(params), effort="quick").ok
+    assert check(MODEL, params, X, effort="quick").ok
     learner = Learner(MODEL, losses.squared_error(R(3, 2)), by_path({"drop": frozen(), "": adam(1e-2)}))
     state, _ = compile(learner)(learner.init(0), X, jnp.zeros((3, 2)))
     assert same_keys(state.params["drop"]["rngs"]["key"], params["drop"]["rngs"]["key"])

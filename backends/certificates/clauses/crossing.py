@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..plots.slopes import sided
-from ..plots.subjects import Subject, repeated
+from ..plots.subjects import Arrays, Subject, repeated
 from .guards import Crossing
 from .points import Finding
 
@@ -41,7 +41,7 @@ def jump_at(subject: Subject, c: Crossing, unit: float, slack: float, rng: np.ra
     if not jumps.any():
         return None
     e = int(np.where(jumps, np.abs(last), 0.0).argmax())
-    v = [a[-1] for a in vs]
+    v = _unit([a[-1] for a in vs])
     claimed = subject.run([a[None] for a in c.point], [a[None] for a in v], [w[None] for w in ws], c.still).d[0, e]
     low, high = float(F[-2, e]), float(F[-1, e])
     return Finding(c.point, "jump", False, float(claimed), low, high, v, ws, c.still)
@@ -50,7 +50,7 @@ def jump_at(subject: Subject, c: Crossing, unit: float, slack: float, rng: np.ra
 @np.errstate(all="ignore")
 def kink_at(subject: Subject, c: Crossing, rng: np.random.Generator) -> Finding | None:
     """The kink of the values across a guard, seen along the curve; None where none is seen."""
-    v = [a[0] for a in c.curve.at(np.array([(c.low + c.high) / 2]))[1]]
+    v = _unit([a[0] for a in c.curve.at(np.array([(c.low + c.high) / 2]))[1]])
     ws = [rng.normal(size=w.shape) for w in subject.outputs]
     (left, a), (right, b) = sided(subject, c.point, v, ws, c.still)
     error = np.maximum(a, b)
@@ -63,3 +63,9 @@ def kink_at(subject: Subject, c: Crossing, rng: np.random.Generator) -> Finding 
     low, high = sorted((float(left[e]), float(right[e])))
     between = low - SHARP * size[e] <= claimed <= high + SHARP * size[e]
     return Finding(c.point, "kink" if between else "kink outside", False, float(claimed), low, high, v, ws, c.still)
+
+
+def _unit(v: Arrays) -> Arrays:
+    """The direction with its largest entry 1."""
+    speed = max((float(np.abs(a).max(initial=0.0)) for a in v), default=0.0)
+    return [a / speed for a in v] if speed else v

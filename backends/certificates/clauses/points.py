@@ -26,7 +26,7 @@ from ..plots.slopes import sided
 from ..plots.subjects import Arrays, Node, Subject, repeated
 from .tangents import ridders
 
-__all__ = ["Finding", "check_point", "probes"]
+__all__ = ["Finding", "check_point"]
 
 RADII = (1e-5, 1e-7)  # of the scale of the point: far above rounding of the inputs, far below what functions turn over
 SLACK = 1e-7  # of the largest functional: derivatives at two points 1e-7 apart, and the noise of hard ones
@@ -34,6 +34,8 @@ KINK = 1e-2  # a spread of this part of the size, at both radii, is no curvature
 STEEP = 1e10  # times the value, over one unit of the scale: there, rounding decides which branch is seen
 EXISTS = 1e-4  # of the size: slopes of values from both sides that are so near to each other are one
 RESOLVED = 1e-5  # of the size: the error of a slope of values that says something
+FLAT = 1e-6  # of the value: slopes that err by no more are as good as known
+NOISE = 1e-10  # of the value: what rounding may add to a slope
 GROWS = 4.0  # times from one radius to the next, is singular: 1/r grows a hundredfold, r^-1/3 nearly fivefold
 
 
@@ -254,7 +256,7 @@ class _Probe:
         self.x = [np.asarray(a) for a in x]
         self.scales = region.scales(self.x)
         self.ways, self.round = ways, 0
-        self.top = 0.0
+        self.top = self.value = 0.0
         self.composite, self.declared = True, False
         self._smooth: bool | None = None
 
@@ -299,16 +301,20 @@ class _Probe:
             return True
         sides = sided(self.subject, self.x, vs, ws, self.still)
         known = [np.isfinite(slope) for slope, _ in sides]
-        size = max(self.top, *(float(np.abs(s[k]).max(initial=0.0)) for (s, _), k in zip(sides, known, strict=True)))
-        settled = [k & (error <= KINK * size) for (_, error), k in zip(sides, known, strict=True)]
+        own = max(float(np.abs(s[k]).max(initial=0.0)) for (s, _), k in zip(sides, known, strict=True))
+        settled = [
+            k & (error <= max(KINK * own, FLAT * self.value)) for (_, error), k in zip(sides, known, strict=True)
+        ]
         return not ((known[0] | known[1]) & ~settled[0] & ~settled[1]).any()
 
     def _slope(self, vs: Arrays, ws: Arrays) -> np.ndarray | None:
         (left, a), (right, b) = sided(self.subject, self.x, vs, ws, self.still)
         error = np.maximum(a, b)
         with np.errstate(invalid="ignore"):
-            size = max(self.top, float(np.maximum(np.abs(left), np.abs(right)).max(initial=0.0)))
-            same = (error <= RESOLVED * size) & (np.abs(left - right) <= EXISTS * size)
+            # against their own size: what turns faster than any step has slopes at random
+            own = float(np.maximum(np.abs(left), np.abs(right)).max(initial=0.0))
+            still = NOISE * self.value
+            same = (error <= RESOLVED * own + still) & (np.abs(left - right) <= EXISTS * own + still)
             return (left + right) / 2 if same.all() else None
 
     def offsets(self) -> list[Arrays]:
@@ -356,9 +362,8 @@ class _Probe:
         seen[: len(lost)] = np.where(lost, near[0][: len(lost)], seen[: len(lost)])
         if lost.any():
             seen[len(lost) :] = near[0][len(lost) :]
-        return _Hull(
-            seen, near.min(axis=0), near.max(axis=0), int(ok.sum()), value=float(np.abs(node.F[ok]).max(initial=0.0))
-        )
+        self.value = float(np.abs(node.F[ok]).max(initial=0.0))
+        return _Hull(seen, near.min(axis=0), near.max(axis=0), int(ok.sum()), value=self.value)
 
 
 def _functionals(subject: Subject, node: Node) -> np.ndarray:
@@ -366,34 +371,3 @@ def _functionals(subject: Subject, node: Node) -> np.ndarray:
     if subject.claims.reverse is None or subject.only_reverse:
         return node.d
     return np.concatenate([node.d, node.right.sum(axis=1, keepdims=True)], axis=1)
-
-
-def probes(region: Region) -> list[Arrays]:
-    """Points that nobody declared and where defects sit: zeros, equal entries, ones, an identity, ties in pairs."""
-    met = [np.array(a, dtype=a.dtype) for a in region.met[0]]
-    found = [[np.zeros_like(a) for a in met], [np.full_like(a, a.flat[0] if a.size else 0) for a in met]]
-    found.append([np.ones_like(a) for a in met])
-    tied = []
-    for a in met:
-        b = a.copy().ravel()
-        b[1::2] = b[: b.size - b.size % 2 : 2]
-        tied.append(b.reshape(a.shape))
-    found.append(tied)
-    if any(a.ndim == 2 and a.shape[0] == a.shape[1] > 1 for a in met):
-        found.append([np.eye(len(a), dtype=a.dtype) if a.ndim == 2 and a.shape[0] == a.shape[1] else a for a in met])
-    found.append([np.round(a) if a.dtype.kind == "f" else a for a in met])
-    ends = [r for r in region.ranges if r is not None]
-    if ends:
-        for k in (0, 1):
-            found.append(
-                [
-                    a if r is None else np.broadcast_to(np.asarray(r[k], float), a.shape).astype(a.dtype)
-                    for a, r in zip(met, region.ranges, strict=True)
-                ]
-            )
-    kept: list[Arrays] = []
-    for p in found:
-        known = [*kept, *region.met, *region.declared]
-        if region.inside(p) and not any(all((a == b).all() for a, b in zip(p, q, strict=True)) for q in known):
-            kept.append(p)
-    return kept

@@ -19,6 +19,7 @@ from ....diagrams.graph import interpret
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box, evaluate
 from ....functors.costs import CALLS
+from ..clauses.guards import steps
 from .reach import carried, reached
 
 __all__ = ["Flow", "Kind"]
@@ -82,8 +83,10 @@ class Flow:
 
     def _box(self, box: Box, path: str, inputs: Sequence[Any], moves: tuple[bool, ...]) -> Sequence[Any]:
         if not box.op and box.definition is not None:
-            together = any(b.op in TOGETHER for b in box.definition.graph.table)
-            if together:
+            inner = box.definition.graph.table
+            together = any(b.op in TOGETHER for b in inner)
+            # what a comparison is made into is asked of the smallest definition around it
+            if together or any(map(steps, inner)):
                 self._note(box, path, inputs, moves, holds=True)
             bare = self.bare
             made = self.run(box.definition, inputs, moves, path)

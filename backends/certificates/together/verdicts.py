@@ -55,7 +55,7 @@ def settled(rows: Sequence[BoxCertificate], whole: BoxCertificate, *, bare: bool
         return replace(whole, verdict="undecided", reason=reason)
     by_boxes = min((row.verdict for row in (left if decided else rows)), key=VERDICTS.index, default="proved")
     if not decided:
-        return replace(whole, verdict=by_boxes, method="boxes", reason="")
+        return replace(whole, verdict=by_boxes, method="boxes", reason="", points=())
     if rows and all(row.verdict == "proved" for row in rows) and not bare:
         return replace(whole, verdict="proved", method="boxes") if whole.verdict == "correct" else whole
     return replace(whole, verdict=min(whole.verdict, by_boxes, key=VERDICTS.index))

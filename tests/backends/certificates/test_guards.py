@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from paralens import R, check, from_jax
+from paralens import R, check, from_jax, nn
 from paralens.backends.certificates.together.reach import reached
 from paralens.backends.certificates.together.verdicts import settled
 
@@ -127,6 +127,13 @@ def test_what_depends_on_moving_inputs_is_found_through_loops_to_a_fixed_point()
     d = from_jax(f, R(), R())
     assert reached(d, [True, False]) == [True, True, False, False]
     assert reached(d, [False, True]) == [False, False, True, True]
+
+
+def test_a_definition_around_a_comparison_speaks_for_it_in_a_model():
+    model = nn.dense(3, 4) >> from_jax(jax.nn.leaky_relu, R(4)).boxed("leaky") >> nn.dense(4, 2)
+    found = check(model, effort="quick")
+    assert found.verdict in ("correct", "intensional"), str(found)
+    assert any(row.path.endswith("/ge") for row in found.rows)
 
 
 def test_the_verdict_is_that_of_the_whole():
