@@ -189,6 +189,7 @@ def cases() -> tuple[Case, ...]:
     from corpus_hard import FINE
     from corpus_places import PLACES
     from corpus_subtle import SUBTLE
+    from corpus_trust import TRUST
     from corpus_wrong import WRONG
 
-    return (*WRONG, *ALGEBRA, *PLACES, *SUBTLE, *FINE)
+    return (*WRONG, *ALGEBRA, *PLACES, *SUBTLE, *FINE, *TRUST)

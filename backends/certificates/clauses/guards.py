@@ -194,6 +194,7 @@ def _ends(curve: Curve) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     return zip(curve.start, curve.end, strict=True)
 
 
+@np.errstate(invalid="ignore")  # what is infinite stays
 def simplest(a: np.ndarray, b: np.ndarray, extent: float) -> np.ndarray:
     """A point between two neighbors with as few decimals as there can be, entry by entry: where people put kinks."""
     if np.iscomplexobj(a):

@@ -25,6 +25,7 @@ __all__ = ["Violation", "linear", "precise", "transposed"]
 
 STABLE = 20.0  # a gap that is so many times larger than its own scatter under ulps of the input is no rounding
 LARGE = 2.0**30  # a power of two, by which scaling is exact
+SHAKES = 7  # trials in which every box rounds otherwise
 LOOSE = 16.0  # half of the digits, and some
 
 
@@ -251,7 +252,9 @@ def _shaken_claims(
             other = shaken(own)
             if other is None:
                 return []
-            return [other.run([jittered(x, own.unit, rng) for x in xs], vs, ws, still) for _ in range(3)]
+            # by another number of ulps each time: a number has two neighbors only
+            moved = [[jittered(x, own.unit, rng, ulps=float(k)) for x in xs] for k in range(1, SHAKES)]
+            return [other.run(near, vs, ws, still) for near in moved]
 
     def moved(mode: str) -> np.ndarray:
         claims = [n.d if mode == "forward" else n.right.sum(axis=1, keepdims=True) for n in nodes()]
