@@ -276,6 +276,7 @@ class Examination:
                 self.rng,
                 (panel.still, panel.still and widened(self.target.d.dom.inside, panel.still)),
                 self._narrow,
+                self.target.composite,
             )
             self.worst = max(self.worst, worst)
             self._violated(found)

@@ -18,7 +18,7 @@ import numpy as np
 from ..plots.bounds import MARGIN, jittered
 from ..plots.curves import Curve
 from ..plots.parts import Panel, Still
-from ..plots.shaking import ULPS, shaken
+from ..plots.shaking import ULPS, shaken, shaken_inside
 from ..plots.subjects import Arrays, Node, Subject, repeated
 
 __all__ = ["Violation", "linear", "precise", "transposed"]
@@ -197,8 +197,11 @@ def precise(
     rng: np.random.Generator,
     still: tuple[Still, Still],
     narrow: Callable[[], Any],
+    composite: bool = False,
 ) -> tuple[Violation | None, float]:
     """Whether the rule in its own dtype says what its promotion says, up to what an ulp of the inputs does.
+
+    Of a `composite` what is lost between its parts is rounding too.
 
     Gives the violation, if there is one, and the largest loss as a part of what is allowed.
     """
@@ -223,7 +226,7 @@ def precise(
     if own.claims.reverse is not None:
         a, b, c = (n.right.sum(axis=1, keepdims=True) for n in (mine, its, close))
         sides.append(("reverse", a, b, c))
-    shaking = _shaken_claims(own, xs, vs, ws, still[0], rng, narrow)
+    shaking = _shaken_claims(own, xs, vs, ws, still[0], rng, narrow, shaken_inside if composite else shaken)
     extent = [max(float(np.abs(a).max(initial=0.0)) for a in arrays) for arrays in (xs, vs)]
     rate = extent[1] / extent[0] if extent[0] else 0.0
     for mode, a, b, c in sides:
@@ -242,14 +245,21 @@ def precise(
 
 
 def _shaken_claims(
-    own: Subject, xs: Arrays, vs: Arrays, ws: Arrays, still: Still, rng: np.random.Generator, narrow: Callable[[], Any]
+    own: Subject,
+    xs: Arrays,
+    vs: Arrays,
+    ws: Arrays,
+    still: Still,
+    rng: np.random.Generator,
+    narrow: Callable[[], Any],
+    shake: Callable[[Subject], Subject | None],
 ) -> Callable[[str], np.ndarray]:
     """How far claims move when every box rounds otherwise, for a mode; run when first asked for."""
 
     @cache
     def nodes() -> list[Node]:
         with narrow():
-            other = shaken(own)
+            other = shake(own)
             if other is None:
                 return []
             # by another number of ulps each time: a number has two neighbors only

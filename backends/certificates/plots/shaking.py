@@ -11,6 +11,7 @@ Random rounding as a measure of rounding errors: Vignes, "A stochastic arithmeti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -24,13 +25,14 @@ from ....diagrams.box import Box
 from ....diagrams.graph import interpret
 from ....diagrams.params import derived
 from ....diagrams.syntax import Diagram
-from ....diagrams.tracing.emit import apply_box
+from ....diagrams.tracing.emit import apply_box, callable_of
 from ....diagrams.tracing.jaxpr import from_jax
 from ....diagrams.types import Ty, Wire
 from ....functors.costs import CALLS
+from ....functors.derivatives.derivative import forward, reverse
 from .subjects import Claims, Subject, claims_of
 
-__all__ = ["ULPS", "shaken"]
+__all__ = ["ULPS", "shaken", "shaken_inside"]
 
 ULPS = 4  # as inputs are moved: twice as many halves of an ulp, which is what rounding does
 DRAWN = 1024  # boxes that round independently of each other
@@ -52,6 +54,30 @@ def shaken(subject: Subject) -> Subject | None:
     if any(getattr(made, m) is None for m in modes):
         return None
     found: Subject = derived(d, ("shaken subject", modes, claims.wrt), lambda: Subject(made, subject.still))
+    found.still = list(subject.still)
+    return found
+
+
+def shaken_inside(subject: Subject) -> Subject | None:
+    """The subject with what every box of its value and of its derivatives gives moved by ulps.
+
+    Of a composite, whose parts are right, so that what its derivative loses between them is rounding. Of a rule this
+    would excuse the digits that the rule itself loses.
+    """
+    d, claims = subject.claims.d, subject.claims
+    if d is None:
+        return None
+
+    def made() -> Claims:
+        wrt = claims.wrt
+        ahead = None if claims.forward is None else callable_of(_diagram(forward(d, wrt=wrt)))
+        back = None if claims.reverse is None else callable_of(_diagram(reverse(d, wrt=wrt)))
+        return replace(claims, value=callable_of(_diagram(d)), forward=ahead, reverse=back, d=None)
+
+    try:
+        found: Subject = derived(d, ("shaken inside", claims.wrt), lambda: Subject(made(), subject.still))
+    except ParalensError:
+        return None
     found.still = list(subject.still)
     return found
 
