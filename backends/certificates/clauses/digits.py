@@ -52,7 +52,7 @@ def digits_left(d: Diagram, points: Sequence[Sequence[np.ndarray]]) -> tuple[flo
     with one_at_a_time:
         try:
             return _worst(box, points)
-        except (ParalensError, ArithmeticError, ValueError, TypeError, NotImplementedError):
+        except (ParalensError, ArithmeticError, ValueError, TypeError, NameError, NotImplementedError):
             return None  # a formula that has no value says nothing
 
 

@@ -1,8 +1,9 @@
 """Who is at fault: accusations of boxes along the image of the whole, and where a wrong whole goes wrong.
 
-A box that is accused beside what can flow into it is examined again with all that comes before it, on curves of the
-whole. A whole that is wrong though no box is gets its boxes examined along the image of what showed it; if none is
-found, every wire is compared with its own values: the first box at which claims and values part is named.
+A box that is accused beside what can flow into it, where that does not fill its inputs, is examined again with all that
+comes before it, on curves of the whole. A whole that is wrong though no box is gets its boxes examined along the image of
+what showed it; if none is found, every wire is compared with its own values: the first box at which claims and values
+part is named.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -22,6 +24,7 @@ from ....diagrams.tracing.emit import apply_box, callable_of
 from ....diagrams.types import Ty
 from ....functors.costs import CALLS
 from ....functors.derivatives.derivative import forward
+from ....functors.promotion import promoted
 from ..asked import Asked
 from ..certificate import BoxCertificate, Witness
 from ..examining import examine
@@ -33,6 +36,7 @@ from .slices import upto
 
 __all__ = ["Examine", "along", "confirmed", "culprit", "shown_at"]
 
+LARGE = 250_000  # entries of a derivative whose rank is asked for
 PLACES = 3  # uses of a kind of box at which an accusation is tried
 APART = 1e-5  # of the size, between a claimed slope and that of values, is no noise of the latter
 BESIDE = "its claim is not the derivative beside the values that flow into it here"
@@ -50,14 +54,60 @@ def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
     witness = row.witness
     if witness is None or witness.clause == "type" or sum(np.size(v) for v in witness.direction) < 2:
         return row  # what is between two values of one number flows into it too, and types are what they are
+    if facts.tangent is None and any(_fills(asked, row, path) for path in row.paths[:PLACES]):
+        return row
     found: BoxCertificate | None = None
+    harder = {"standard": "thorough"}.get(facts.effort, facts.effort)
     for path in row.paths[:PLACES]:
         target = Target(upto(asked.d, path), asked.met, asked.region, None, asked.others, asked.declared)
-        found = examine(target, replace(facts, surrogate=None), path, row.paths)
+        found = examine(target, replace(facts, surrogate=None, effort=harder), path, row.paths)
         if not found.ok or found.verdict == "undecided" or any(not p.clarke for p in found.points):
             return row  # it shows, or nothing was seen that speaks against it
     assert found is not None
     return replace(found, path=row.path, paths=row.paths, box=row.box, method="along the whole", reason=BESIDE)
+
+
+def _fills(asked: Asked, row: BoxCertificate, path: str) -> bool:
+    """Whether what flows into a box fills an open set of its inputs, so that whatever is beside one value flows too.
+
+    That is where the derivative of what comes before it is onto, at a point of the domain.
+    """
+    d = upto(asked.d, path, before=True)
+    witness = row.witness
+    if d.cod != row.box.dom or witness is None:  # it is in a loop
+        return False
+    places = [i for i, w in enumerate(d.cod.inside) if w.differentiable and w.size]
+    if witness.wrt is not None:
+        places = [i for i in places if i in witness.wrt]
+    wires = [asked.d.dom.inside[i] for i in asked.moves] + [d.cod.inside[i] for i in places]
+    n, m = (sum(w.size for w in ws) for ws in (wires[: len(asked.moves)], wires[len(asked.moves) :]))
+    if n < m or n * m > LARGE or any(w.kind == "C" for w in wires):
+        return False
+    with double():
+        try:
+            return _rank(asked, promoted(d), places) == m
+        except Exception:  # what has no derivative in JAX is tried along the whole
+            return False
+
+
+def _rank(asked: Asked, d: Diagram, places: Sequence[int]) -> int:
+    """The rank of the derivative of some outputs of a diagram at a sample of the domain."""
+    run, dom = callable_of(d), d.dom.inside
+    first = [a if w.kind == "Key" else jnp.asarray(a, w.dtype) for a, w in zip(asked.met[0], dom, strict=True)]
+
+    def outputs(moving: Sequence[Any]) -> Any:
+        values = list(first)
+        for i, a in zip(asked.moves, moving, strict=True):
+            values[i] = a
+        made = run(*values)
+        return jnp.concatenate([jnp.ravel(made[i]) for i in places])
+
+    at = asked.region.met[-1] if len(asked.region.met) > 1 else asked.region.sample(np.random.default_rng(0))
+    x = [jnp.asarray(a, dom[i].dtype) for i, a in zip(asked.moves, at, strict=True)]
+    parts = jax.jacfwd(outputs)(x)
+    J = np.concatenate([np.asarray(p).reshape(p.shape[0], -1) for p in parts], axis=1)
+    rows = np.abs(J).max(axis=1, keepdims=True)
+    return int(np.linalg.matrix_rank(J / np.where(rows > 0, rows, 1.0), tol=1e-9 * len(J)))
 
 
 def shown_at(

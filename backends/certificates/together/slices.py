@@ -19,10 +19,10 @@ from ....functors.costs import CALLS
 __all__ = ["upto"]
 
 
-def upto(d: Diagram, path: str) -> Diagram:
+def upto(d: Diagram, path: str, *, before: bool = False) -> Diagram:
     """The diagram from the inputs to what the box at a path gives; what is in a loop or a branch counts as that.
 
-    Definitions around the box are opened.
+    With `before` it is that to what the box reads. Definitions around the box are opened.
     """
     build = Builder(d.dom)
     graph, env, parts = d.graph, list(range(d.n_in)), path.split("/")
@@ -37,7 +37,7 @@ def upto(d: Diagram, path: str) -> Diagram:
             raise ValueError(f"no box {path}")
         inside, parts = _inside(box, parts[1:])
         if inside is None:
-            made = build.finish(list(build.add(box, reads)), box.cod)
+            made = build.finish(reads, box.dom) if before else build.finish(list(build.add(box, reads)), box.cod)
             return Diagram.of_graph(normal_form(made))
         graph, env = inside.graph, reads
 
