@@ -1,9 +1,9 @@
 """Who is at fault: accusations of boxes along the image of the whole, and where a wrong whole goes wrong.
 
 A box that is accused beside what can flow into it, where that does not fill its inputs, is examined again with all that
-comes before it, on curves of the whole. A whole that is wrong though no box is gets its boxes examined along the image of
-what showed it; if none is found, every wire is compared with its own values: the first box at which claims and values
-part is named.
+comes before it, on curves of the whole. A whole that is wrong though no box is gets its boxes examined along the image
+of what showed it; if none is found, every wire is compared with its own values: the first box at which claims and
+values part is named.
 """
 
 from __future__ import annotations
