@@ -136,9 +136,7 @@ class Guards:
                 known += [(panel, k, j) for j in np.flatnonzero(changes[:, k]).tolist()]
             if len(places) >= most or (places and min(map(len, places.values())) >= PLACES * PLACES):
                 break
-        spread = [
-            [known[i * len(known) // PLACES] for i in range(min(PLACES, len(known)))] for known in places.values()
-        ]
+        spread = [[known[k] for k in _spread(len(known))] for known in places.values()]
         turns = [known[i] for i in range(PLACES) for known in spread if i < len(known)]
         return [
             self._closed_in(panel, self.paths[k], k, float(panel.times[j]), float(panel.times[j + 1]))
@@ -188,6 +186,11 @@ class Guards:
     def _around(x: Arrays, scales: Arrays, radius: float, rng: np.random.Generator) -> Arrays:
         ways = [rng.normal(size=(PANEL - 1, *np.shape(a))) * s * radius for a, s in zip(x, scales, strict=True)]
         return [np.concatenate([a + w, a - w]) for a, w in zip(x, ways, strict=True)]
+
+
+def _spread(n: int) -> list[int]:
+    """Some of n numbers, from the first to the last."""
+    return np.unique(np.linspace(0, n - 1, min(PLACES, n)).round().astype(int)).tolist()
 
 
 def _ends(curve: Curve) -> Iterator[tuple[np.ndarray, np.ndarray]]:
