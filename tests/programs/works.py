@@ -10,8 +10,6 @@ from . import works_of_learning as learning
 from . import works_of_science as science
 from .records import Work
 
-COMPLEX = {"certificate": "a complex scalar constant in single precision ends the check with numpy's ValueError"}
-
 WORKS: tuple[Work, ...] = (
     Work("kalman", "probml/dynamax, dynamax/linear_gaussian_ssm/inference.py", "Kalman filter", science.kalman),
     Work(
@@ -38,7 +36,7 @@ WORKS: tuple[Work, ...] = (
     Work(
         "experts", "google/flaxformer, flaxformer/architectures/moe/routing.py", "mixture of experts", learning.experts
     ),
-    Work("state space", "srush/annotated-s4, s4/s4d.py", "state space layer", learning.state_space, COMPLEX),
+    Work("state space", "srush/annotated-s4, s4/s4d.py", "state space layer", learning.state_space),
     Work("contrast", "google-deepmind/optax, optax/losses/_self_supervised.py", "contrastive loss", learning.contrast),
     Work("denoising", "TomMakkink/diffusion-jax, diffusion/ddpm/ddpm.py", "diffusion model", learning.denoising),
     Work("burgers", "opifex, examples/pinns/burgers (documentation)", "equation in a loss", science.burgers),
@@ -51,7 +49,7 @@ WORKS: tuple[Work, ...] = (
     Work("molecules", "jax-md/jax-md, jax_md/energy.py", "molecular dynamics", science.molecules),
     Work("turbulence", "google/jax-cfd, jax_cfd/spectral/equations.py", "spectral fluid solver", science.turbulence),
     Work("rays", "google-research/self-organising-systems, notebooks/jax_raycast.ipynb", "ray marcher", science.rays),
-    Work("circuit", "tencent-quantum-lab/tensorcircuit", "quantum circuit", science.circuit, COMPLEX),
+    Work("circuit", "tencent-quantum-lab/tensorcircuit", "quantum circuit", science.circuit),
     Work("poses", "brentyi/jaxlie, jaxlie/_so3.py", "rotations of a pose graph", science.poses),
     Work("returns", "google-deepmind/rlax, rlax/_src/vtrace.py", "actor and critic", science.returns, stopped=True),
 )
