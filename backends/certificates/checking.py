@@ -36,6 +36,7 @@ from ...functors.promotion import wide_dtype
 from .asked import Asked, format_of
 from .certificate import BoxCertificate, Certificate, ordered
 from .clauses.naturality import natural
+from .examination import UNRESOLVED
 from .examining import examine
 from .plots.curves import Region
 from .plots.subjects import Subject, claims_of, double
@@ -117,16 +118,24 @@ def _certified(asked: Asked, facts: Facts, watch: Watch) -> tuple[list[BoxCertif
     found = [] if facts.surrogate is not None else find(kinds, inner)
     rows = watch.attempt(lambda: confirmed(asked, found, facts), lambda: [unconfirmed(row) for row in found])
     big = (len(kinds) > SMALL or asked.f is None) and not flow.bare
-    effort = "quick" if big and facts.effort == "standard" else facts.effort
     target.look = not rows or bool(at_points(rows))
     watch.expect(1, "the whole")
-    whole = watch.attempt(lambda: examine(target, replace(facts, effort=effort), "", ("",)), lambda: None)
+    whole = watch.attempt(lambda: _whole(target, facts, glance=big and facts.effort == "standard"), lambda: None)
     if whole is None:
         return rows, settled(rows, left_out(asked.d, ("",)), bare=True)
     if facts.surrogate is None and not any(row.verdict == "wrong" for row in rows):
         alone = (rows, whole)
         rows, whole = watch.attempt(lambda: _blamed(asked, *alone, inner, find), lambda: alone)
     return rows, settled(rows, whole, bare=flow.bare)
+
+
+def _whole(target: Target, facts: Facts, glance: bool) -> BoxCertificate:
+    """The whole examined, at first by a glance if that may do."""
+    if glance:
+        found = examine(target, replace(facts, effort="quick"), "", ("",))
+        if found.reason != UNRESOLVED:
+            return found
+    return examine(target, facts, "", ("",))
 
 
 def _alone(d: Diagram, kind: Kind) -> bool:

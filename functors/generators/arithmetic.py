@@ -141,12 +141,13 @@ def _chosen_cotangents(box: Box, dys: Values, xs: Values) -> Values:
 
 
 def _clamp(box: Box, xs: Values, ys: Values, dxs: Values) -> Values:
-    """Inside of the limits the operand moves the result, below the lower limit and above the upper one."""
+    """Of the operand and the limits that one moves the result which is the result: at a tie a limit, and one alone."""
     shape = ys[0].shape
     low, x, high = (widened(v, shape) for v in xs)
-    below = lax.bitwise_and(lax.gt(low, x), lax.lt(low, high))
+    top = lax.le(high, lax.max(low, x))
+    below = lax.bitwise_and(lax.ge(low, x), lax.lt(low, high))
     inside = lax.bitwise_and(lax.gt(x, low), lax.lt(x, high))
-    masks = (below, inside, lax.lt(high, x))
+    masks = (below, inside, top)
     moved = [(mask, widened(d, shape)) for mask, d in zip(masks, dxs, strict=True) if d is not None]
     return [_total([lax.select(mask, d, lax.full_like(d, 0)) for mask, d in moved])]
 

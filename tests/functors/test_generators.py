@@ -95,7 +95,7 @@ def arithmetic():
     yield Case("rem", lax.rem, (On((3,), 2.2, 2.8), On((3,), 0.9, 1.0)), complex=False)
     yield Case("nextafter", lax.nextafter, (On(), On()), complex=False, low=False, like=lambda x, y: x)
     yield Case("clamp", lax.clamp, (On((), -1, -0.5), On((9,)), On((), 0.5, 1)), complex=False, like=limited)
-    yield Case("clamp arrays", lax.clamp, (On((9,)), On((9,)), On((9,))), complex=False)
+    yield Case("clamp arrays", lax.clamp, (On((9,), -2, 0), On((9,)), On((9,), 0, 2)), complex=False)
     yield Case("abs", lax.abs, (On(),))
     yield Case(
         "sign", lax.sign, (On(),), like=lambda x: x / jnp.abs(x).astype(x.dtype) if x.dtype.kind == "c" else lax.sign(x)
@@ -344,6 +344,14 @@ def test_at_ties_and_kinks_the_same_choice_is_made_as_in_jax(name):
     f, values = TIES[name]
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # for JAX's own derivative of pow
         agree(f, np.array(values))
+
+
+@pytest.mark.parametrize("low, x, high, moves", [(1, 1, 2, 0), (0, 2, 2, 2), (1, 1, 1, 2), (3, 0, 2, 2), (0, 1, 2, 1)])
+def test_what_is_clamped_moves_with_one_of_the_three(low, x, high, moves):
+    """JAX holds it still at ties and between limits that cross, where it still goes along with a limit."""
+    d = from_jax(lax.clamp, *jnp.zeros(3))
+    back = to_jax(reverse(d))(*map(jnp.float32, (low, x, high)), 1.0)
+    assert [float(v) for v in back] == [float(i == moves) for i in range(3)]
 
 
 def test_a_power_is_constant_where_base_and_exponent_are_zero():
