@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import jax
@@ -20,7 +19,7 @@ from ...diagrams.box import Box
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
-from .clauses.crossing import jump_at, kink_at
+from .clauses.crossing import jump_at, kink_at, looks
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import BATCH, beside, natural
@@ -43,7 +42,6 @@ UNRESOLVED = "on no part of a curve were values and slopes resolved"
 EXACT = frozenset(
     "reshape transpose squeeze expand_dims broadcast_in_dim slice rev copy select_n convert_element_type".split()
 )
-GUARDS = 8  # times as many crossings are looked at by their values alone
 COARSE = 1e-9  # roundoff beyond which claims at points as near as are looked at differ by rounding alone
 SMALL = 16  # kinds of boxes up to which a function is run eagerly too
 BATCHED = 64  # and up to which it is run over a batch
@@ -207,7 +205,10 @@ class Examination:
             curve = next(supply)
             self.integral.check(curve, 1, widened(self.target.d.dom.inside, other))
             self._judge()
-        for k, curve in enumerate(islice(supply, e.curves + e.singles)):
+        for k in range(e.curves + e.singles):
+            # what turns too often over its domain is seen close to an example
+            near = k and not e.points and not self.integral.resolved
+            curve = self.region.near(self._starts()[0], self.subject.unit, self.rng) if near else next(supply)
             # the effort that spares points has no more than one panel beside those that were declared
             parts = e.parts if k < e.curves and (e.points or not self.target.declared) else 1
             if self.left < 17 * parts + 17:
@@ -228,7 +229,8 @@ class Examination:
         if self.guards is None or self.order > 1:
             return
         jumps: set[str] = set()
-        for k, c in enumerate(self.guards.crossings(self.integral.nodes, GUARDS * self.effort.crossings)):
+        most = self.effort.crossings * looks(self.target.d)
+        for k, c in enumerate(self.guards.crossings(self.integral.nodes, most)):
             if c.path in jumps:
                 continue
             jump = jump_at(self.subject, c, self.target.unit, self.facts.noise, self.rng)

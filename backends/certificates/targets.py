@@ -48,7 +48,7 @@ class Effort:
 
 
 EFFORTS = {
-    "quick": Effort(100, 100, 1, 2, 0, 0, 1, 1, 0, ways=4, calls=1, crossings=2),
+    "quick": Effort(100, 100, 1, 1, 1, 0, 1, 1, 0, ways=4, calls=1, crossings=2),
     "standard": Effort(1000, 930, 2, 6, 4, 2, 2, 1, 9),
     "thorough": Effort(10000, 9000, 6, 16, 40, 12, 5, 6, 51, crossings=12),
 }

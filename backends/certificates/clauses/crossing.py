@@ -10,17 +10,28 @@ from typing import Any
 
 import numpy as np
 
+from ....diagrams.syntax import Diagram
+from ....functors.costs import cost
 from ..plots.slopes import sided
 from ..plots.subjects import Arrays, Subject, repeated
 from .guards import Crossing
 from .points import Finding
 
-__all__ = ["jump_at", "kink_at"]
+__all__ = ["jump_at", "kink_at", "looks"]
 
 DISTANCES = (1e-6, 1e-8, 1e-10)  # in parts of the curve; what is steep but continuous falls from one to the next
 SAME = 0.1  # a jump is the same at all distances, up to this part
 ROUNDED = 64.0  # times the rounding of the map in its own format: pieces that are rounded otherwise do not meet exactly
 SHARP = 1e-3  # of the larger slope: what one-sided slopes differ by, to be a kink
+GUARDS = 8  # times as many crossings are looked at by their values alone
+OPERATIONS = 500_000_000  # of a map, over which no more of them are: each look runs it some four hundred times
+
+
+def looks(d: Diagram) -> int:
+    """How many times as many crossings are looked at by values: fewer of what takes long to run."""
+    each = cost(d)
+    most = OPERATIONS // max(each.flops + each.transcendentals + each.bytes, 1)
+    return min(max(most, 1), GUARDS)
 
 
 @np.errstate(all="ignore")

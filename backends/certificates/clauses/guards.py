@@ -32,6 +32,7 @@ from ....diagrams.tracing.emit import apply_box
 from ....diagrams.types import Wire
 from ....functors.costs import CALLS
 from ..plots.bounds import PANEL
+from ..plots.compiling import compiled
 from ..plots.curves import Curve
 from ..plots.parts import Still, Stretch
 from ..plots.subjects import Arrays
@@ -123,7 +124,7 @@ class Guards:
             self.paths = [path for path, _ in signals]
             return jnp.stack([s for _, s in signals]) if signals else jnp.zeros(0, jnp.uint32)
 
-        return jax.jit(lambda still, xs: lax.map(lambda x: point(still, x), xs))
+        return compiled(lambda still, xs: lax.map(lambda x: point(still, x), xs), self.d)
 
     def crossings(self, panels: Sequence[Stretch], most: int) -> list[Crossing]:
         """Places at which the curves of these panels cross a guard: one for every guard, then a second, and so on."""

@@ -218,7 +218,7 @@ def precise(
     ok = np.asarray(np.isfinite(its.F).all(axis=1) & np.isfinite(mine.F).all(axis=1))
     with np.errstate(all="ignore"):
         value_gap = np.abs(mine.F - its.F)
-        value_loss = value_gap / (np.abs(its.F).max(axis=1, keepdims=True) + np.abs(close.F - its.F) / u + own.tiny / u)
+        value_loss = value_gap / (its.size.max(axis=1, keepdims=True) + np.abs(close.F - its.F) / u + own.tiny / u)
         kept = np.nan_to_num(value_loss, nan=np.inf).max(axis=1, initial=0.0) <= 64 * u
         # at a point values may be right by chance: they must be nearly everywhere
         accurate = ok & kept & (kept[ok].mean() > 0.9 if ok.any() else False)
@@ -292,7 +292,7 @@ def _loss(
         size = np.abs(b).max(axis=1, keepdims=True) if forward else its.right_terms.sum(axis=1, keepdims=True)
         most = np.max(size[ok], initial=0.0)
         # slopes that are small against the value lose what the value loses
-        value = 64 * u * rate * np.abs(its.F).max(axis=1, keepdims=True)
+        value = 64 * u * rate * its.size.max(axis=1, keepdims=True)
         allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * moved + value + own.tiny + off
         gap = np.abs(a - b)
     # in double precision itself what is not finite is not finite in the promotion either

@@ -362,7 +362,7 @@ class _Probe:
         seen[: len(lost)] = np.where(lost, near[0][: len(lost)], seen[: len(lost)])
         if lost.any():
             seen[len(lost) :] = near[0][len(lost) :]
-        self.value = float(np.abs(node.F[ok]).max(initial=0.0))
+        self.value = float(node.size[ok].max(initial=0.0))
         return _Hull(seen, near.min(axis=0), near.max(axis=0), int(ok.sum()), value=self.value)
 
 

@@ -30,7 +30,7 @@ def value_apart(subject: Subject, panels: list[Panel], rng: np.random.Generator)
     ws = repeated(w, TRIALS) if subject.only_reverse else None
     trials = [s.values(near, ws, panel.still) for s in (subject, shaken(subject)) if s is not None]
     moved = max(float(np.ptp(F, axis=0).max(initial=0.0)) for F in trials)
-    size = float(np.abs(panel.node.F[j]).max(initial=0.0))
+    size = float(panel.node.size[j].max(initial=0.0))
     gap = float(apart[j])
     if gap * size <= SURE * moved + 8 * subject.noise:
         return None

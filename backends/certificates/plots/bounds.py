@@ -3,12 +3,13 @@
 A panel is an interval of a curve with 17 Chebyshev points. With Q the matrix that integrates their interpolant exactly,
 
     defect_j = |F_j - F_0 - h (Q d)_j|
-    bound_j  = C [u (|F_j| + |F_0|) + u h (|Q| |d|)_j + u |J| |x| + s_F + h s_d] + tails
+    bound_j  = C [u (f_j + f_0) + u h (|Q| |d|)_j + u |J| |x| + s_F + h s_d] + tails
 
-where u is the unit roundoff, |J| |x| what an ulp of the input does, s the noise of values and slopes, from difference
-tables of nearby values (R. Hamming, "Introduction to Applied Numerical Analysis", 1971; J. Moré and S. Wild,
-"Estimating computational noise", 2011), and the tails are the last Chebyshev coefficients of d and F, which bound what
-the interpolant misses (L. N. Trefethen, "Approximation Theory and Approximation Practice", 2013).
+where u is the unit roundoff, f the size of what was rounded (|F|, or where F is a sum of many entries the norm of those
+that have changed), |J| |x| what an ulp of the input does, s the noise of values and slopes, from difference tables of
+nearby values (R. Hamming, "Introduction to Applied Numerical Analysis", 1971; J. Moré and S. Wild, "Estimating
+computational noise", 2011), and the tails are the last Chebyshev coefficients of d and F, which bound what the
+interpolant misses (L. N. Trefethen, "Approximation Theory and Approximation Practice", 2013).
 
 >>> t = NODES                                     # on [-1, 1]: the integral of cos is sin, to rounding
 >>> bool(np.abs(QUADRATURE @ np.cos(t) - (np.sin(t) - np.sin(t[0]))).max() < 1e-14)

@@ -25,6 +25,7 @@ from ....diagrams.types import Wire
 __all__ = ["Curve", "Region", "region_of"]
 
 FLOATS = 4e-8  # of the size, over which looks at a ten millionth of it still see sixteen doubles
+NEAR = 10  # square roots of the unit roundoff
 Arrays = list[np.ndarray]
 Range = tuple[Any, ...] | None
 
@@ -162,7 +163,7 @@ class Region:
         made = None if supply is None else wider
         return Region([*self.wires, *wires], met, [*self.ranges, *ranges], made, hull=self.hull)
 
-    def through(self, x: Arrays, radius: float, rng: np.random.Generator) -> Curve:
+    def through(self, x: Arrays, radius: float, rng: np.random.Generator, what: str = "a declared point") -> Curve:
         """A chord through a point, this part of its scale to both sides, within the domain."""
         steps = [radius * s * rng.uniform(-1, 1, s.shape) for s in self.scales(x)]
         ends = []
@@ -172,7 +173,11 @@ class Region:
                 if r is not None and self.inside(x):
                     end[k] = np.clip(end[k], np.asarray(r[0], float), np.asarray(r[1], float))
             ends.append(end)
-        return Curve(ends[1], ends[0], (), f"through a declared point ({radius:g})")
+        return Curve(ends[1], ends[0], (), f"through {what} ({radius:g})")
+
+    def near(self, x: Arrays, unit: float, rng: np.random.Generator) -> Curve:
+        """A chord through a point, so short that kinks are seldom on it, and so long that rounding shows little."""
+        return self.through(x, NEAR * unit**0.5, rng, "an example")
 
     def curve(
         self,

@@ -23,13 +23,14 @@ def noise_of(subject: Subject, panel: Panel, entry: int, top: float) -> tuple[fl
     the way to a value may be a staircase whose steps are longer than the panel.
     """
     near, far = _steps(panel, entry)
-    found = [_at(subject, panel, entry, place, step, False) for place in (0, 4, 8, 12, 16) for step in near]
+    found = _noises(subject, panel, entry, [(place, step) for place in (0, 4, 8, 12, 16) for step in near])
     # far out a kink looks like noise, at some of the places and of any size
-    wide = [min(_at(subject, panel, entry, place, step, False) for place in (0, 8, 16)) for step in far]
+    wide = _noises(subject, panel, entry, [(place, step) for place in (0, 8, 16) for step in far])
+    wide = [min(wide[k :: len(far)]) for k in range(len(far))]
     found += [n for n in wide if n <= STAIR * subject.unit * top]
     if np.ptp(panel.node.F[:, entry]) == 0:
         found.append(_stair(subject, panel, entry, top))
-    return max(found), _at(subject, panel, entry, 8, near[0], True)
+    return max(found), _slope_noise(subject, panel, entry, near[0])
 
 
 def _steps(panel: Panel, entry: int) -> tuple[list[float], list[float]]:
@@ -96,15 +97,22 @@ def _stair(subject: Subject, panel: Panel, entry: int, top: float) -> float:
     return least if least <= STAIR * subject.unit * top else 0.0
 
 
-def _at(subject: Subject, panel: Panel, entry: int, place: int, step: float, slopes: bool) -> float:
-    times = panel.times[place] + step * (np.arange(NOISE_POINTS) - NOISE_POINTS // 2)
-    xs, vs = panel.curve.at(times)
+def _noises(subject: Subject, panel: Panel, entry: int, at: list[tuple[int, float]]) -> list[float]:
+    """The noise of values at these places and distances."""
+    if not at:
+        return []
+    steps = np.arange(NOISE_POINTS) - NOISE_POINTS // 2
+    xs, _ = panel.curve.at(np.concatenate([panel.times[place] + step * steps for place, step in at]))
+    ws = [np.broadcast_to(w[:1], (len(xs[0]), *w.shape[1:])) for w in panel.ws]
+    values = subject.values(xs, ws if subject.only_reverse else None, panel.still)[:, entry]
+    return np.nan_to_num(noise(values.reshape(len(at), -1).T), posinf=0.0).tolist()
+
+
+def _slope_noise(subject: Subject, panel: Panel, entry: int, step: float) -> float:
+    xs, vs = panel.curve.at(panel.times[8] + step * (np.arange(NOISE_POINTS) - NOISE_POINTS // 2))
     ws = [w[:NOISE_POINTS] for w in panel.ws]
-    if slopes:
-        values = subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]
-    else:
-        values = subject.values(xs, ws if subject.only_reverse else None, panel.still)[:, entry]
-    return float(np.nan_to_num(noise(values), posinf=0.0))
+    slopes = subject.run(xs, vs, ws, panel.still, slopes=True).d[:, entry]
+    return float(np.nan_to_num(noise(slopes), posinf=0.0))
 
 
 def shaken_noise(subject: Subject, panel: Panel, entry: int, rng: np.random.Generator) -> tuple[float, float]:

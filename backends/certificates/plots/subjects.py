@@ -30,6 +30,7 @@ from ....functors.derivatives.derivative import forward, reverse
 from ....functors.promotion import wide_dtype
 from ..watching import breathe
 from .bounds import PANEL, roundoff
+from .compiling import compiled
 
 __all__ = ["Claims", "Node", "Subject", "claims_of", "double", "repeated"]
 
@@ -91,12 +92,14 @@ def claims_of(d: Diagram, modes: Sequence[str] = ("forward", "reverse"), wrt: tu
 class Node:
     """What a panel of points gives, with the points as the first axis of every array.
 
-    Fields: values `F` and claimed slopes `d` of the observed outputs (n, m); both sides of the transpose with their
+    Fields: values `F`, claimed slopes `d` and the `size` of what was rounded on the way to values, of the observed
+    outputs (n, m); both sides of the transpose with their
     sums of absolute terms (n,), the right one for each input that moves (n, inputs); how far the value that goes with
     the tangent is from the value (n,); and whether every cotangent is finite (n,).
     """
 
     F: np.ndarray
+    size: np.ndarray
     d: np.ndarray
     left: np.ndarray
     left_terms: np.ndarray
@@ -184,8 +187,7 @@ class Subject:
         for at in range(0, n, PANEL):
             breathe()
             last = min(at + PANEL, n)
-            index = np.minimum(np.arange(at, at + PANEL), last - 1)
-            given = [self._typed([a[index] for a in arrays], wires) for arrays, wires in sides]
+            given = [self._typed([_filled(a[at:last]) for a in arrays], wires) for arrays, wires in sides]
             made = self._program(held, np.int32(what), *given)
             parts.append([np.asarray(a)[: last - at] for a in made])
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
@@ -197,7 +199,7 @@ class Subject:
 
     def _typed(self, arrays: Arrays, wires: list[Wire]) -> list[Any]:
         with np.errstate(over="ignore", invalid="ignore"):
-            return [np.asarray(a).astype(jnp.dtype(w.dtype)) for a, w in zip(arrays, wires, strict=True)]
+            return [np.asarray(a).astype(jnp.dtype(w.dtype), copy=False) for a, w in zip(arrays, wires, strict=True)]
 
     def _merged(self, still: Sequence[Any], x: Sequence[Any]) -> list[Any]:
         found = list(still)
@@ -214,23 +216,38 @@ class Subject:
     @cached_property
     def _program(self) -> Callable[..., tuple[Any, ...]]:
         def run(still: Any, what: Any, xs: Any, vs: Any, ws: Any) -> Any:
-            return lax.map(lambda p: self._node(still, what, *p), (xs, vs, ws))
+            start = self._start(still)
+            return lax.map(lambda p: self._node(still, start, what, *p), (xs, vs, ws))
 
-        return jax.jit(run)
+        return compiled(run, self.claims.d)
 
-    def _node(self, still: Any, what: Any, x: Any, v: Any, w: Any) -> tuple[Any, ...]:
+    def _start(self, still: Any) -> Sequence[Any] | None:
+        """Values from which on sums of outputs are observed: what stays as it is, however large, rounds nothing."""
+        if not self.only_reverse and sum(w.size * (1 + (w.kind == "C")) for w in self.outputs) <= OBSERVED:
+            return None
+        ys = self.claims.value(*still)
+        return [ys[i] for i in self.flows]
+
+    def _node(self, still: Any, start: Any, what: Any, x: Any, v: Any, w: Any) -> tuple[Any, ...]:
         """One point. What is not wanted is not run: a program for each wish would cost more to compile."""
         at = self._merged(still, x)
         ys = self.claims.value(*at)
         ys = [ys[i] for i in self.flows]
-        F = observed(ys)
-        d, left, left_terms, apart = self._ahead(what, at, v, w, F)
+        F, size = self._observed(ys, start, w)
+        d, left, left_terms, apart = self._ahead(what, at, v, w, ys, F)
         right, right_terms, finite = self._back(what, at, v, w)
-        if self.only_reverse:
-            F, d = _paired(w, ys)[0][None], right.sum()[None]
-        return F, d, left, left_terms, right, right_terms, apart, finite
+        d = right.sum()[None] if self.only_reverse else d
+        return F, size, d, left, left_terms, right, right_terms, apart, finite
 
-    def _ahead(self, what: Any, at: Any, v: Any, w: Any, F: Any) -> tuple[Any, ...]:
+    def _observed(self, ys: Any, start: Any, w: Any) -> tuple[Any, Any]:
+        """What is seen of the values, and its size."""
+        if not self.only_reverse:
+            return observed(ys, start), sizes(ys, start)
+        moved = [_since(y, a) for y, a in zip(ys, start, strict=True)]
+        parts = [b * jnp.where(m == 0, m, y) for b, m, y in zip(w, moved, ys, strict=True)]
+        return _paired(w, moved)[0][None], _norms(_flat(parts)[None])
+
+    def _ahead(self, what: Any, at: Any, v: Any, w: Any, ys: Any, F: Any) -> tuple[Any, ...]:
         claim, n = self.claims.forward, len(self.claims.cod)
 
         def nothing() -> tuple[Any, ...]:
@@ -239,7 +256,7 @@ class Subject:
         def run() -> tuple[Any, ...]:
             assert claim is not None
             made = claim(*at, *self._tangents(v))
-            apart = _apart(observed([made[i] for i in self.flows]), F)
+            apart = _apart([made[i] for i in self.flows], ys)
             return observed(made[n:]), *_paired(w, made[n:]), jnp.asarray(apart, jnp.zeros(()).dtype)
 
         return nothing() if claim is None else lax.cond(what >= SLOPES, run, nothing)
@@ -260,11 +277,12 @@ class Subject:
         return nothing() if claim is None else lax.cond(what >= (SLOPES if self.only_reverse else ALL), run, nothing)
 
 
-def _apart(a: Any, b: Any) -> Any:
+def _apart(made: Sequence[Any], ys: Sequence[Any]) -> Any:
     """How far two values are apart, as a part of the largest entry; 0 where they are not finite."""
+    a, b = _flat(made), _flat(ys)
     both = jnp.isfinite(a) & jnp.isfinite(b)
-    size = jnp.where(both, jnp.maximum(jnp.abs(a), jnp.abs(b)), 0).max(initial=0.0)
-    return jnp.where(both & (a != b), jnp.abs(a - b), 0).max(initial=0.0) / jnp.maximum(size, jnp.finfo(a.dtype).tiny)
+    most = jnp.where(both, jnp.maximum(jnp.abs(a), jnp.abs(b)), 0).max(initial=0.0)
+    return jnp.where(both & (a != b), jnp.abs(a - b), 0).max(initial=0.0) / jnp.maximum(most, jnp.finfo(a.dtype).tiny)
 
 
 def _real(a: Any) -> Any:
@@ -285,20 +303,60 @@ def _paired(ws: Sequence[Any], ys: Sequence[Any]) -> tuple[Any, Any]:
     return total, terms
 
 
-def observed(ys: Sequence[Any]) -> Any:
-    """The entries as one real vector; of many some entries, and signed sums that every entry is part of."""
+def observed(ys: Sequence[Any], start: Sequence[Any] | None = None) -> Any:
+    """The entries as one real vector; of many some entries, and signed sums that every entry is part of.
+
+    Sums are those of what has changed since `start`, if that is given.
+    """
+    flat = _flat(ys)
+    if len(flat) <= OBSERVED:
+        return flat
+    rng = np.random.default_rng(0)
+    rows = _rows(flat if start is None else _since(flat, _flat(start)))
+    signs = np.where(rng.random(rows.shape[1]) < 0.5, -1.0, 1.0).astype(flat.dtype)
+    return jnp.concatenate([flat[:: -(-len(flat) // SUMS)], rows @ signs])
+
+
+def sizes(ys: Sequence[Any], start: Sequence[Any] | None) -> Any:
+    """What the rounding of each observed number is a part of: itself, or what its terms add up to at random signs."""
+    flat = _flat(ys)
+    if len(flat) <= OBSERVED:
+        return jnp.abs(flat)
+    moved = flat if start is None else jnp.where(_since(flat, _flat(start)) != 0, flat, 0)
+    return jnp.concatenate([jnp.abs(flat[:: -(-len(flat) // SUMS)]), _norms(_rows(moved))])
+
+
+def _flat(ys: Sequence[Any]) -> Any:
     parts = []
     for y in ys:
         y = jnp.ravel(y)
         parts += [_real(y), _real(y.imag)] if jnp.iscomplexobj(y) else [_real(y)]
-    flat = jnp.concatenate(parts) if parts else jnp.zeros(0)
-    n = flat.shape[0]
-    if n <= OBSERVED:
-        return flat
-    rng = np.random.default_rng(0)
-    signs = np.where(rng.random(n) < 0.5, -1.0, 1.0).astype(flat.dtype)
-    padded = jnp.pad(flat * signs, (0, -n % SUMS))
-    return jnp.concatenate([flat[:: -(-n // SUMS)], padded.reshape(SUMS, -1).sum(1)])
+    return jnp.concatenate(parts) if parts else jnp.zeros(0)
+
+
+def _rows(flat: Any) -> Any:
+    return jnp.pad(flat, (0, -flat.shape[0] % SUMS)).reshape(SUMS, -1)
+
+
+def _norms(rows: Any) -> Any:
+    """The norm of each row, whose squares may be beyond all numbers."""
+    rows = jnp.abs(rows)
+    most = jnp.maximum(rows.max(1, initial=0.0), jnp.finfo(rows.dtype).tiny)
+    return most * jnp.sqrt(((rows / most[:, None]) ** 2).sum(1))
+
+
+def _since(y: Any, start: Any) -> Any:
+    """How values have changed: by nothing where they are the same, infinite ones too."""
+    return jnp.where(y == start, 0, y - jnp.where(jnp.isfinite(start), start, 0))
+
+
+def _filled(a: np.ndarray) -> np.ndarray:
+    """As many points as a panel has, by repeating the last one."""
+    if len(a) == PANEL:
+        return a
+    if len(a) == 1:
+        return np.broadcast_to(a, (PANEL, *a.shape[1:]))
+    return np.concatenate([a, np.broadcast_to(a[-1:], (PANEL - len(a), *a.shape[1:]))])
 
 
 def repeated(arrays: Arrays, n: int) -> Arrays:
