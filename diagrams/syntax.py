@@ -226,7 +226,7 @@ class Diagram(Layered):
 
     def at(self, path: str) -> Box:
         """The box at a path such as `block_1/attention`; raises `PathError`."""
-        from .opening import box_at
+        from .surgery.opening import box_at
 
         return box_at(self, path)
 
@@ -251,7 +251,7 @@ class Diagram(Layered):
 
     def open(self, *paths: str, depth: int = 0) -> Diagram:
         """The diagram with the boxes at these paths, or all down to a depth, replaced by their definitions."""
-        from .opening import opened
+        from .surgery.opening import opened
 
         return opened(self, *paths, depth=depth)
 

@@ -37,7 +37,7 @@ from ..diagrams.types import Wire
 from .costs import Cost, Counter
 from .derivatives.derivative import reversal, reverse
 from .derivatives.optic import Mask
-from .derivatives.reversing import MOVES, Pass
+from .derivatives.reversing import Pass, moved
 from .derivatives.smooth import SMOOTH
 from .summaries import human, operations
 
@@ -223,7 +223,7 @@ class _Census:
         optic = SMOOTH.optic(box, wants, asked) if any(asked) else None
         maps = [box] if optic is None else [optic.forward, optic.backward]
         # the backward pass of a definition makes again what it can have for a move, in place of keeping it
-        again = [b for b in maps[0].boxes if b.op in MOVES] if nested else []
+        again = [b for b in maps[0].boxes if moved(b)] if nested else []
         both = sum((self.counter.of(d) for d in [*maps, *again]), Cost())
         return _Found({kind: GradientRow("", 1, self.counter.of(box), both)}, Cost())
 

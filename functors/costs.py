@@ -30,9 +30,10 @@ import numpy as np
 from ..categories.para import Para
 from ..diagrams.box import Box
 from ..diagrams.graph import Graph
+from ..diagrams.primitives import having
 from ..diagrams.syntax import Diagram
 
-__all__ = ["CALLS", "Cost", "Counter", "cost"]
+__all__ = ["Cost", "Counter", "cost"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,10 +158,9 @@ def _reduce(box: Box, of: Of) -> Cost:
 
 
 # What only runs the one diagram inside.
-CALLS = ("jit", "pjit", "call", "closed_call", "core_call", "eval_jaxpr", "remat2", "remat", "checkpoint")
 
 NESTED: dict[str, Callable[[Box, Of], Cost]] = {
-    **dict.fromkeys(CALLS, _call),
+    **dict.fromkeys(sorted(having("calling")), _call),
     "scan": lambda box, of: box.params["length"] * of(box.params["body"].diagram),
     "while": lambda box, of: replace(_call(box, of), at_least=True),
     "cond": _cond,

@@ -42,6 +42,7 @@ from ..categories.relations import Discrete, Evidence, Plot, Reals
 from ..diagrams.box import Box
 from ..diagrams.graph import Builder, splice
 from ..diagrams.nn.repetition import scan_of
+from ..diagrams.primitives import traits
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.emit import callable_of
 from ..diagrams.tracing.jaxpr import from_jax
@@ -63,8 +64,6 @@ __all__ = [
 ]
 
 GLUINGS = Gluings(Diagram, Differential().plus, Differential().zero)
-TRANSPARENT = ("", "remat2", "checkpoint")
-CONTROL = ("scan", "cond", "while")
 STOP = "stop_gradient"
 NODES = tuple((1 - np.cos(np.pi * np.arange(17) / 16)) / 2)
 
@@ -168,10 +167,10 @@ def generators(d: Diagram) -> dict[Box, str]:
             found.setdefault(here.boxed(path.rpartition("/")[2] or "diagram"), path)
         for box, name in _first_uses(here):
             place = f"{path}/{name}".lstrip("/")
-            opens = box.op in TRANSPARENT and bool(box.bodies)
+            opens = (not box.op or traits(box.op).calling) and bool(box.bodies)
             if not opens and box.op not in ("constant", STOP):
                 found.setdefault(box, place)
-            if opens or box.op in CONTROL:
+            if opens or traits(box.op).looping:
                 inside += [(body, f"{place}/{label}".rstrip("/")) for label, body in box.bodies.items()]
         stack += reversed(inside)
     return found

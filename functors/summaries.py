@@ -29,7 +29,7 @@ from ..categories.errors import InputError
 from ..categories.para import Para
 from ..diagrams.box import Box
 from ..diagrams.graph import Graph
-from ..diagrams.opening import entrance
+from ..diagrams.surgery.opening import entrance
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.types import Ty
 from .costs import Cost, Counter

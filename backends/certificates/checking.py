@@ -29,6 +29,7 @@ from ...categories.errors import InputError
 from ...categories.para import Para
 from ...diagrams.box import Box
 from ...diagrams.params import derived
+from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import callable_of
 from ...functors.learning import Learner
@@ -42,7 +43,7 @@ from .plots.curves import Region
 from .plots.subjects import Subject, claims_of, double
 from .targets import EFFORTS, Facts, Target, wide_wires
 from .together.blaming import Examine, along, confirmed, culprit, shown_at
-from .together.flows import RULED, Flow, Kind
+from .together.flows import Flow, Kind
 from .together.verdicts import at_points, settled
 from .watching import Watch, left_out, unconfirmed, watched
 
@@ -195,7 +196,7 @@ def _target(kind: Kind) -> Target:
     region = Region([dom[i] for i in moves], met, [None] * len(moves), hull=True)
     others = []
     if (
-        kind.box.op not in RULED
+        not traits(kind.box.op).ruled
         and not kind.box.params.get("unique_indices")
         and any(w.kind == "Z" and w.size > 1 for w in dom)
     ):
@@ -262,7 +263,7 @@ def _blamed(
 def _otherwise(kind: Kind) -> bool:
     """Whether JAX derives something else of a box than its diagram has."""
     box = kind.box
-    if box.op in RULED or not any(w.size for w in box.dom.inside):
+    if traits(box.op).ruled or not any(w.size for w in box.dom.inside):
         return False
     run, rng = callable_of(box), np.random.default_rng(0)
     with double(), jax.enable_x64(wide_wires(box)):

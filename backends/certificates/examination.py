@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...diagrams.box import Box
+from ...diagrams.primitives import traits
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
@@ -38,10 +39,6 @@ __all__ = ["UNRESOLVED", "Examination"]
 
 UNRESOLVED = "on no part of a curve were values and slopes resolved"
 
-# What only moves entries rounds nothing, neither in its value nor in its tangent.
-EXACT = frozenset(
-    "reshape transpose squeeze expand_dims broadcast_in_dim slice rev copy select_n convert_element_type".split()
-)
 COARSE = 1e-9  # roundoff beyond which claims at points as near as are looked at differ by rounding alone
 SMALL = 16  # kinds of boxes up to which a function is run eagerly too
 BATCHED = 64  # and up to which it is run over a batch
@@ -261,7 +258,7 @@ class Examination:
 
     def _precision(self) -> None:
         box = self.target.d
-        if isinstance(box, Box) and box.op in EXACT:
+        if isinstance(box, Box) and (traits(box.op).exact or traits(box.op).converting):
             return
         if not self.target.own or not self.effort.precise or self.facts.surrogate is not None:
             return

@@ -21,7 +21,7 @@ import numpy as np
 
 from ...categories.errors import InputError, PathError
 from ...categories.para import Para
-from ...diagrams.opening import box_at
+from ...diagrams.surgery.opening import box_at
 from ...diagrams.syntax import Diagram, require
 from ...functors.rewriting import RULES, simplify
 from .arrays import ArrayFormulas

@@ -26,7 +26,7 @@ from .readings import READINGS
 from .terms.entries import FREE, ArrayCall, At, Fold, Operation, ScalarCall, base_name, level, lifted, positive, size
 from .terms.labels import Labels
 from .terms.matrices import NotMatrices, matrix_call, matrix_of
-from .walk import VIEWS, Course, Step
+from .walk import Course, Step, views
 
 __all__ = ["Definition", "read", "tidied"]
 
@@ -171,7 +171,7 @@ class _Reader:
         if made is None:
             made = self._called(step, bodies)
         for w, body in zip(step.writes, made, strict=True):
-            view = step.box.op in VIEWS and step.reads
+            view = views(step.box) and step.reads
             self.origin[w] = self.origin.get(step.reads[0], step.path) if view else self.course.names.get(w, step.path)
             self.env[w] = self._settled(step, w, body)
 
@@ -188,7 +188,7 @@ class _Reader:
         body = sympify(body)
         wire = step.box.cod.inside[w - step.writes.start]
         uses = self.course.uses[w]
-        if wire.kind == "Key" or step.box.op in VIEWS or not body.args or uses == 0:
+        if wire.kind == "Key" or views(step.box) or not body.args or uses == 0:
             return body
         n = size(body, LONG + 1)
         if n <= SHARED or (n <= LONG and uses < 2) or (w in self.course.outputs and uses == 1):

@@ -12,15 +12,10 @@ from typing import Any
 
 from ...diagrams.box import Box
 from ...diagrams.graph import Graph
+from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram
 
-__all__ = ["VIEWS", "Course", "Step", "course"]
-
-# Boxes that only move entries about: nothing is worth a name of its own after one of these.
-VIEWS = frozenset(
-    "broadcast_in_dim reshape squeeze expand_dims transpose rev copy stop_gradient reduce_precision name neg "
-    "convert_element_type optimization_barrier slice".split()
-)
+__all__ = ["Course", "Step", "course", "views"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,13 @@ def _needed(steps: list[Step], outputs: tuple[int, ...], n: int) -> tuple[list[b
         total = sum(uses[w] for w in step.writes)
         if total:
             alive[k] = True
-            view = step.box.op in VIEWS
+            view = views(step.box)
             for w in step.reads:
                 uses[w] += total if view else 1
     return alive, uses
+
+
+def views(box: Box) -> bool:
+    """Whether a box only moves entries about: nothing is worth a name of its own after one of these."""
+    known = traits(box.op)
+    return (known.moving and box.n_in == 1) or known.converting or box.op == "neg"

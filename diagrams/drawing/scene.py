@@ -23,9 +23,10 @@ from typing import Any
 from ...categories.errors import PathError
 from ..box import Box
 from ..graph import Builder, Graph
+from ..primitives import traits
 from ..types import Ty, wire
 from .bundles import Bundle, Given, bundles_of
-from .style import COMMUTATIVE, LOOKS, clipped, label_of, line_look, look_of, type_text
+from .style import LOOKS, clipped, label_of, line_look, look_of, type_text
 
 __all__ = ["ARRAY", "Inside", "Item", "Open", "Scene", "scene_of"]
 
@@ -156,7 +157,7 @@ def scene_of(view: Inside, given: Sequence[Given | None], open_: Open | None = N
 
 def _item(name: str, label: str, box: Box, path: str) -> Item:
     """A closed item that reads and writes nothing yet."""
-    return Item(name, clipped(label), look_of(box), f"{path} : {_sides(box)}", commutes=box.op in COMMUTATIVE)
+    return Item(name, clipped(label), look_of(box), f"{path} : {_sides(box)}", commutes=traits(box.op).commutative)
 
 
 def _entries(item: Item, k: int, wires: Sequence[int], entering: Mapping[tuple[int, int], Bundle]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import re
 from typing import NamedTuple
 
 from ..box import Box
+from ..primitives import traits
 from ..types import Wire
 
 __all__ = [
@@ -88,8 +89,6 @@ SYMBOLS = {
     "add": "+", "add_any": "+", "sub": "−", "mul": "×", "div": "÷", "eq": "=", "ne": "≠", "lt": "<", "le": "≤",  # noqa: RUF001
     "gt": ">", "ge": "≥", "and": "∧", "or": "∨", "not": "¬",  # noqa: RUF001
 }  # fmt: skip
-COMMUTATIVE = {"add", "add_any", "mul", "eq", "ne", "and", "or"}
-LOOPS = {"scan", "while", "cond"}
 DERIVATIVES = ("R[", "D[")
 SHORT = {"bfloat16": "bf16", "bool": "bool"}
 
@@ -98,7 +97,7 @@ def look_of(box: Box) -> str:
     """The kind of a box: a key of `LOOKS`."""
     if box.name.startswith(DERIVATIVES):
         return "derivative"
-    if box.op in LOOPS:
+    if traits(box.op).looping:
         return "loop"
     if box.bodies:
         return "defined"

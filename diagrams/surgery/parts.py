@@ -19,9 +19,9 @@ from ...categories.para import Para
 from ...categories.param import Entry, Param, Path, Stacked
 from ..box import Box
 from ..graph import Builder, Graph
-from ..opening import entrance, into, missing, splice_at
 from ..syntax import Diagram
 from ..types import Ty
+from .opening import entrance, into, missing, splice_at
 
 __all__ = ["Level", "below", "levels_to", "part", "still_wires"]
 

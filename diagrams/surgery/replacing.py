@@ -21,6 +21,7 @@ from ...categories.para import Para
 from ...categories.param import Entry, Path
 from ..box import Box
 from ..graph import Builder
+from ..primitives import traits
 from ..syntax import Diagram, require
 from ..types import Ty, Wire
 from .parts import Level, below, levels_to, still_wires
@@ -28,7 +29,6 @@ from .parts import Level, below, levels_to, still_wires
 __all__ = ["replaced"]
 
 # What is inside of these runs as it is, and may be any diagram of its type.
-RUN = {"scan", "while", "cond", "remat2", "checkpoint"}
 
 
 def replaced(model: Para, path: str, other: Para | Diagram) -> Para:
@@ -69,7 +69,7 @@ def _refuse_closed(level: Level, inner: Level) -> None:
             f"{path} is a {box.name} box with its own derivative, which would not be that of what is put inside: "
             f"replace {path} itself, or open it first, which forgets the rule"
         )
-    if box.op and box.op not in RUN:
+    if box.op and not (traits(box.op).looping or traits(box.op).calling):
         raise CompositionError(
             f"{path} is a {box.name} box, and what is inside belongs together: replace {path} itself"
         )

@@ -28,6 +28,7 @@ from ...categories.param import Given, Param
 from ..box import Box
 from ..graph import Builder
 from ..params import PLAIN, Body, Sealed, canonical
+from ..primitives import traits
 from ..syntax import Diagram
 from ..types import Ty
 from .arguments import note_arguments
@@ -40,18 +41,6 @@ from .rules import Level, custom
 from .scopes import Scopes, closed, noted, scopes_of
 
 __all__ = ["from_jax", "read"]
-
-# What moves entries about, or takes some of each: the result is made of nothing else.
-MOVES = {
-    "broadcast_in_dim",
-    "reshape",
-    "squeeze",
-    "transpose",
-    "convert_element_type",
-    "copy",
-    "select_n",
-    "stop_gradient",
-}
 
 
 @overload
@@ -244,8 +233,14 @@ class _Reader:
         moving = [v for v, w in zip(eqn.invars, dom.inside, strict=True) if w.differentiable]
         if all(map(self.constant_at, moving)):
             self.constants.update(made)
-        elif name in MOVES and all(self.outside(v) or self.constant_at(v) for v in moving):
+        elif _only_moves(name) and all(self.outside(v) or self.constant_at(v) for v in moving):
             self.given.update(made)
+
+
+def _only_moves(name: str) -> bool:
+    """Whether a result is made of nothing but entries of the inputs."""
+    known = traits(name)
+    return known.moving or known.converting or name == "select_n"
 
 
 @lru_cache(maxsize=65536)

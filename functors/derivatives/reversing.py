@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
+from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.primitives import DEBUG
 from ...diagrams.types import Ty, Wire
@@ -198,7 +199,7 @@ class _Again:
             box = build.table[op]
             if box.op == "constant":
                 self.made[at] = (box, None)
-            elif box.op in MOVES and box.n_in == 1 and box.dom.inside[0].nbytes <= box.cod.inside[0].nbytes:
+            elif moved(box) and box.dom.inside[0].nbytes <= box.cod.inside[0].nbytes:
                 self.made[at] = (box, build.inputs[read])
             at, read = at + box.n_out, read + box.n_in
 
@@ -222,7 +223,10 @@ class _Again:
         return place[w]
 
 
-MOVES = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "rev", "copy", "convert_element_type"}
+def moved(box: Box) -> bool:
+    """Whether a box only moves the entries of its one input, or writes them in another format."""
+    known = traits(box.op)
+    return box.n_in == 1 and (known.moving or known.converting) and not known.marking
 
 
 def reversed_graph(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...diagrams.box import Box
+from ...diagrams.primitives import having, traits
 from .arithmetic import ARITHMETIC
 from .elementary import ELEMENTARY
-from .facts import Fact
+from .facts import Fact, Silent
 from .indexing import INDEXING
 from .linalg import LINALG
 from .order import ORDER
@@ -14,7 +15,6 @@ from .reductions import REDUCTIONS
 from .reindexing import REINDEXING
 from .scans import CUMULATIVE
 from .special import SPECIAL
-from .still import RANDOM, STILL
 from .windows import WINDOWS
 
 __all__ = ["FACTS", "computable"]
@@ -30,11 +30,9 @@ FACTS: dict[str, Fact] = {
     **REDUCTIONS,
     **REINDEXING,
     **SPECIAL,
-    **STILL,
+    **{name: Silent() for name in sorted(having("constant"))},
     **WINDOWS,
 }
-
-DRAWN = {*RANDOM.split(), "random_gamma"}
 
 
 def computable(box: Box) -> bool:
@@ -43,4 +41,4 @@ def computable(box: Box) -> bool:
     Only of a generator that is known here: a callback, an effect, a collective or a primitive of another library is
     not, and what is drawn at random is left to the program.
     """
-    return box.op in FACTS and box.op not in DRAWN and not box.bodies and not box.rules
+    return box.op in FACTS and not traits(box.op).random and not box.bodies and not box.rules

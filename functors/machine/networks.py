@@ -36,9 +36,8 @@ from ...diagrams import nn
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.params import Constant
+from ...diagrams.primitives import having, traits
 from ...diagrams.tracing.emit import apply_box
-from ..generators import FACTS
-from ..generators.facts import Bilinear, Linear
 from .kinks import Kink, Profile, profile
 from .pieces import UnreadError
 
@@ -262,17 +261,13 @@ def _number(box: Box) -> Any:
 
 # -- what is analytic --------------------------------------------------------------------------------
 
-ELEMENTARY = set(
-    "exp exp2 expm1 log log2 log1p sin cos tan sinh cosh tanh asinh atan logistic erf erfc rsqrt square "
-    "one_minus_square div integer_pow cumsum cumprod convert_element_type copy name polynomial real imag".split()
-)
-
 
 def _analytic(box: Box) -> bool:
     """Whether a box is analytic where it is defined."""
     if box.op == "select_n":
         return False
-    return box.op in ELEMENTARY or isinstance(FACTS.get(box.op), (Linear, Bilinear)) or _analytic_whole(box)
+    known = traits(box.op)
+    return known.analytic or known.linear or known.bilinear or _analytic_whole(box)
 
 
 def _analytic_whole(box: Box) -> bool:
@@ -291,6 +286,8 @@ OTHER = _Value(kind="other")
 def _moved(box: Box, values: Sequence[_Value]) -> _Value:
     """Entries moved about, copied or left out."""
     v = values[0]
+    if len(values) > 1 or box.n_out > 1:
+        return OTHER
     if box.op in ("convert_element_type", "copy", "neg"):
         return v
     more = box.cod.inside[0].size > box.dom.inside[0].size
@@ -350,7 +347,7 @@ def _total(box: Box, values: Sequence[_Value]) -> _Value:
     return _Value(kind="biaffine", feeds=v.feeds, local=v.local) if fits else OTHER
 
 
-MOVES = "reshape squeeze expand_dims transpose rev broadcast_in_dim slice copy convert_element_type neg".split()
+MOVES = (*sorted((having("moving") | having("converting")) - having("constant")), "neg")
 PRODUCTS = ("mul", "dot_general", "conv_general_dilated")
 RULES: dict[str, Callable[[Box, Sequence[_Value]], _Value]] = {
     **dict.fromkeys(MOVES, _moved),

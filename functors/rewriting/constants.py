@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from ...diagrams.box import Box
+from ...diagrams.primitives import having, traits
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import constant
 from ...diagrams.tracing.emit import apply_box
@@ -23,7 +24,7 @@ from ..generators import FACTS, computable
 from ..generators.facts import Linear
 from .boxes import filled
 from .rule import rewrites
-from .terms import POINTWISE, UNIFORM, Term, Terms
+from .terms import Term, Terms
 
 __all__ = ["CONSTANTS"]
 
@@ -46,7 +47,7 @@ def constants(terms: Terms, term: Term) -> Sequence[int] | None:
         return [terms.add(constant(v), ())[0] for v in made]
 
 
-@rewrites(*POINTWISE, example=lambda: from_jax(lambda x: x + jnp.full((3,), 2.0) * 3.0, R(3)))
+@rewrites(*sorted(having("pointwise")), example=lambda: from_jax(lambda x: x + jnp.full((3,), 2.0) * 3.0, R(3)))
 def numbers(terms: Terms, term: Term) -> Sequence[int] | None:
     """a generator, entry by entry, on arrays that hold one number = an array that holds one number"""
     values = [terms.number(w) for w in term.inputs]
@@ -60,12 +61,14 @@ def numbers(terms: Terms, term: Term) -> Sequence[int] | None:
     return terms.put(filled(np.asarray(made), out), ())
 
 
-@rewrites(*sorted(UNIFORM), example=lambda: from_jax(lambda x: x + jnp.ones((3, 2)).reshape(6)[1:4], R(3)))
+@rewrites(
+    *sorted(having("moving") - having("marking")),
+    example=lambda: from_jax(lambda x: x + jnp.ones((3, 2)).reshape(6)[1:4], R(3)),
+)
 def moving_numbers(terms: Terms, term: Term) -> Sequence[int] | None:
     """an array that holds one number, with its entries moved = an array that holds one number"""
-    (out,) = term.box.cod.inside
     number = terms.number(term.inputs[0])
-    if number is None or out.kind == "Key":
+    if len(term.inputs) != 1 or number is None or any(w.kind == "Key" for w in term.box.cod.inside):
         return None
     made = terms.of(term.inputs[0])
     if (
@@ -75,16 +78,17 @@ def moving_numbers(terms: Terms, term: Term) -> Sequence[int] | None:
         and not made.box.cod.inside[0].shape
     ):
         return None  # it is in this form already
-    return terms.put(filled(number, out), ())
+    return [terms.put(filled(number, w), ())[0] for w in term.box.cod.inside]
 
 
-MARKS = {"optimization_barrier", "sharding_constraint", "name", "device_put"}  # which say more than their value
-LINEAR = sorted(op for op, fact in FACTS.items() if isinstance(fact, Linear) and op not in UNIFORM | MARKS)
-
-
-@rewrites(*LINEAR, example=lambda: from_jax(lambda x: x + lax.cumsum(jnp.zeros(3)), R(3)))
+@rewrites(
+    *sorted(having("linear") - having("marking")),
+    example=lambda: from_jax(lambda x: x + lax.cumsum(jnp.zeros(3)), R(3)),
+)
 def zeros(terms: Terms, term: Term) -> Sequence[int] | None:
     """a linear map of zeros = zeros"""
+    if len(term.inputs) == 1 and traits(term.op).moving:
+        return None  # this is so of every number
     fact = FACTS[term.op]
     assert isinstance(fact, Linear)
     at = fact.linear(term.box)

@@ -25,9 +25,10 @@ from typing import Any
 
 from ...categories.errors import RewriteError
 from ...diagrams.box import Box
+from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram, require
 from .checking import verified
-from .terms import COMMUTATIVE, Term, Terms, rewritten
+from .terms import Term, Terms, rewritten
 
 __all__ = ["Rule", "equation", "rewrites"]
 
@@ -147,7 +148,7 @@ def _matched(terms: Terms, term: Term, nodes: Sequence[tuple[Box, tuple[int, ...
         box, reads, _ = nodes[k]
         if here.box is not box and here.box.content != box.content:
             continue
-        both = box.op in COMMUTATIVE and here.inputs[0] != here.inputs[1]
+        both = traits(box.op).commutative and here.inputs[0] != here.inputs[1]
         for wires in (here.inputs[::-1], here.inputs) if both else (here.inputs,):
             more = _bound(terms, nodes, node_of, n, list(zip(reads, wires, strict=True)), bound)
             if more is not None:

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from ...diagrams.primitives import having
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import R, wire
 from .boxes import elementwise, filled, like, reshaped, spread, summed
 from .rule import rewrites
-from .terms import POINTWISE, Term, Terms
+from .terms import Term, Terms
 
 __all__ = ["SUMS"]
 
@@ -125,7 +126,7 @@ def _along(terms: Terms, w: int, shape: tuple[int, ...], gone: tuple[int, ...]) 
 # -- entry by entry on broadcasts -------------------------------------------------------------------
 
 
-@rewrites(*POINTWISE, example=lambda: from_jax(lambda x: jnp.exp(jnp.broadcast_to(x, (4, 3))), R(3)))
+@rewrites(*sorted(having("pointwise")), example=lambda: from_jax(lambda x: jnp.exp(jnp.broadcast_to(x, (4, 3))), R(3)))
 def entry_by_entry_before_copies(terms: Terms, term: Term) -> Sequence[int] | None:
     """f(copies of x, copies of y) = copies of f(x, y), entry by entry"""
     out = term.box.cod.inside[0]

@@ -22,6 +22,7 @@ from ...categories.errors import RewriteError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.params import Constant
+from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Ty, Wire
 from ..derivatives.optic import pruned
@@ -33,12 +34,6 @@ __all__ = ["Term", "Terms", "rewritten"]
 
 LONGEST = 32  # rewrites that may follow from one another at one node
 WALKS = 32  # walks over a graph at most; what is not simplified by then stays, and is as right
-UNIFORM = {"broadcast_in_dim", "reshape", "squeeze", "expand_dims", "transpose", "rev", "copy", "slice"}
-POINTWISE = tuple(
-    "add add_any sub mul div max min pow eq ne lt le gt ge and or not neg exp exp2 expm1 log log1p sin cos tan tanh "
-    "logistic sqrt rsqrt cbrt integer_pow square abs sign floor ceil erf convert_element_type is_finite".split()
-)
-COMMUTATIVE = {"add", "add_any", "mul", "max", "min", "and", "or", "xor", "eq", "ne"}
 
 
 class Term(NamedTuple):
@@ -113,7 +108,7 @@ class Terms:
     def add(self, box: Box, inputs: Sequence[int]) -> Sequence[int]:
         """The wires of a box on these wires, in the simplest form that the rules lead to."""
         number, box = self._canonical(box)
-        if box.op in COMMUTATIVE and self.wires[inputs[0]] == self.wires[inputs[1]]:
+        if traits(box.op).commutative and self.wires[inputs[0]] == self.wires[inputs[1]]:
             inputs = sorted(inputs)
         key = (number, *inputs)
         known = self._known.get(key)
@@ -141,10 +136,10 @@ class Terms:
         found = None
         if box.op == "constant":
             found = _uniform(box)
-        elif box.op in UNIFORM and box.cod.inside[0].size:
+        elif len(inputs) == 1 and traits(box.op).moving:
             found = self._numbers.get(inputs[0])
         if found is not None:
-            self._numbers[made[0]] = found
+            self._numbers |= {w: found for w in made if self.wires[w].size}
 
     def _fitting(self, box: Box, inputs: Sequence[int]) -> None:
         """Refuse a box on wires of other types."""

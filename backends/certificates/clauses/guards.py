@@ -27,10 +27,10 @@ from jax import lax
 from ....diagrams.box import Box
 from ....diagrams.graph import interpret
 from ....diagrams.params import derived
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box
 from ....diagrams.types import Wire
-from ....functors.costs import CALLS
 from ..plots.bounds import PANEL
 from ..plots.compiling import compiled
 from ..plots.curves import Curve
@@ -39,15 +39,6 @@ from ..plots.subjects import Arrays
 from ..together.reach import carried, reached
 
 __all__ = ["Crossing", "Guards", "guarded", "guards_of", "steps"]
-
-STEPS = frozenset("floor ceil round sign rem".split())
-PIECES = frozenset(
-    "abs max min clamp reduce_max reduce_min argmax argmin cummax cummin sort top_k approx_top_k reduce_window_max "
-    "reduce_window_min select_and_gather_add".split()
-)
-# Their integers are the bits of a float, not a choice.
-BITS = frozenset("bitcast_convert_type nextafter reduce_precision stop_gradient".split())
-CUTS = frozenset("log sqrt rsqrt pow log1p".split())  # of the complex plane, along the negative reals
 
 PLACES = 5  # at which a guard is looked at
 
@@ -68,16 +59,17 @@ class Crossing:
 
 def steps(box: Box) -> bool:
     """Whether a box may jump: what it gives is constant in pieces, wholly or in part."""
-    if box.op in BITS or not any(w.differentiable for w in box.dom.inside):
+    # the integers of one are the bits of a float, not a choice
+    if box.op == "bitcast_convert_type" or not any(w.differentiable for w in box.dom.inside):
         return False
-    return box.op in STEPS or (not box.bodies and any(not w.differentiable for w in box.cod.inside))
+    return traits(box.op).jumping or (not box.bodies and any(not w.differentiable for w in box.cod.inside))
 
 
 def guides(box: Box) -> bool:
     """Whether the box itself chooses between pieces."""
     real = all(w.kind != "C" for w in box.dom.inside)
-    cut = box.op in CUTS and not real
-    return steps(box) or (box.op in PIECES and real) or cut
+    known = traits(box.op)
+    return steps(box) or (known.kinked if real else known.cut)
 
 
 def guarded(d: Diagram) -> bool:
@@ -244,7 +236,7 @@ def _box(box: Box, path: str, values: list[Any], moves: tuple[bool, ...], found:
     if not any(moves) or not _guarded(box):
         return apply_box(box, *values)
     inside = box.definition
-    if inside is None and box.op in CALLS:
+    if inside is None and traits(box.op).calling:
         inside = next(iter(box.bodies.values()))
     if inside is not None:
         made, signals = _run(inside, values, moves, path)
@@ -261,12 +253,12 @@ def _box(box: Box, path: str, values: list[Any], moves: tuple[bool, ...], found:
 
 
 def _signal(box: Box, values: Sequence[Any], made: Sequence[Any]) -> Any:
-    if box.op in CUTS:
+    if traits(box.op).cut:
         return _hash([(values[0].imag >= 0) & (values[0].real < 0)])
     if box.op == "rem":
         return _hash([jnp.trunc(values[0] / values[1])] if box.dom.inside[0].differentiable else [])
     discrete = [y for y, w in zip(made, box.cod.inside, strict=True) if not w.differentiable]
-    if discrete or box.op in STEPS:
+    if discrete or traits(box.op).jumping:
         return _hash(discrete or made)
     at = [i for i, w in enumerate(box.dom.inside) if w.differentiable]
 

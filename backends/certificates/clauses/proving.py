@@ -11,12 +11,11 @@ from threading import Lock
 
 from ....categories.errors import ParalensError
 from ....diagrams.box import Box
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.types import Ty, wire
 from ....functors.generators import FACTS
 from ....functors.generators.facts import Elementwise
-from ....functors.rewriting.terms import POINTWISE
-from ..together.flows import RULED
 
 __all__ = ["one_at_a_time", "proved", "small"]
 
@@ -53,14 +52,14 @@ def small(d: Diagram) -> Box | None:
         d = d.graph.table[0]
     if not isinstance(d, Box) or any(w.kind not in "RZB" for w in (*d.dom.inside, *d.cod.inside)):
         return None
-    if d.op in RULED:
+    if traits(d.op).ruled:
         inside = sum(map(steps, d.bodies.values()))
         rules = [known for rule in d.rules.values() if (known := rule.known()) is not None]
         small = inside <= STEPS and max(map(steps, rules), default=0) <= LONG
         return d if small and _entries(d) <= ENTRIES // 2 else None
     if d.op not in FACTS or d.bodies:
         return None
-    if d.op in POINTWISE or isinstance(FACTS[d.op], Elementwise):
+    if traits(d.op).pointwise or isinstance(FACTS[d.op], Elementwise):
         scalars = [Ty.of(wire((), w.dtype) for w in ty.inside) for ty in (d.dom, d.cod)]
         return Box(d.name, *scalars, op=d.op, params=dict(d.params))
     return d if _entries(d) <= ENTRIES else None

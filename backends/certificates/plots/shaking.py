@@ -24,11 +24,11 @@ from ....categories.errors import ParalensError
 from ....diagrams.box import Box
 from ....diagrams.graph import interpret
 from ....diagrams.params import derived
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box, callable_of
 from ....diagrams.tracing.jaxpr import from_jax
 from ....diagrams.types import Ty, Wire
-from ....functors.costs import CALLS
 from ....functors.derivatives.derivative import forward, reverse
 from .subjects import Claims, Subject, claims_of
 
@@ -86,7 +86,7 @@ def _inside(box: Box) -> Diagram | None:
     """What a box only runs."""
     if not box.op:
         return box.definition
-    return next(iter(box.bodies.values())) if box.op in CALLS else None
+    return next(iter(box.bodies.values())) if traits(box.op).calling else None
 
 
 def _diagram(d: Diagram) -> Diagram:

@@ -19,10 +19,10 @@ import numpy as np
 from ....categories.errors import DerivativeError, ParalensError
 from ....diagrams.box import Box
 from ....diagrams.graph import Builder, Graph, interpret
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box, callable_of
 from ....diagrams.types import Ty
-from ....functors.costs import CALLS
 from ....functors.derivatives.derivative import forward
 from ....functors.promotion import promoted
 from ..asked import Asked
@@ -247,7 +247,7 @@ def _everywhere(d: Diagram) -> tuple[Diagram, list[str], list[range], list[bool]
         name, box, inputs = step
         reads = [env[i] for i in inputs]
         inner = f"{path}/{name}" if path else name
-        body = box.definition if not box.op else next(iter(box.bodies.values())) if box.op in CALLS else None
+        body = box.definition if not box.op else next(iter(box.bodies.values())) if traits(box.op).calling else None
         if body is not None:
             stack.append((body.graph, reads, inner, iter(_steps(body))))
             continue

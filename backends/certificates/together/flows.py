@@ -16,9 +16,9 @@ import numpy as np
 
 from ....diagrams.box import Box
 from ....diagrams.graph import interpret
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box, evaluate
-from ....functors.costs import CALLS
 from ..clauses.guards import steps
 from .reach import carried, reached
 
@@ -31,7 +31,6 @@ MET = 6  # inputs that are kept of a kind of box
 TOGETHER = frozenset(
     "stop_gradient custom_linear_solve cholesky eigh lu svd qr geqrf geqp3 householder_product eig schur".split()
 )
-RULED = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 
 
 @dataclass(eq=False)
@@ -92,7 +91,7 @@ class Flow:
             made = self.run(box.definition, inputs, moves, path)
             self.bare = bare if together else self.bare
             return made
-        if box.op in CALLS:
+        if traits(box.op).calling:
             label, body = next(iter(box.bodies.items()))
             return self.run(body, inputs, moves, f"{path}/{label}" if label else path)
         made = apply_box(box, *inputs)

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from ....diagrams.box import Box
 from ....diagrams.graph import interpret
 from ....diagrams.params import derived
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
-from ....functors.costs import CALLS
 
 __all__ = ["carried", "reached"]
 
@@ -35,7 +35,7 @@ def _box(box: Box, *moves: bool) -> Sequence[bool]:
         return [False] * box.n_out
     if box.definition is not None:
         return reached(box.definition, moves)
-    if box.op in CALLS:
+    if traits(box.op).calling:
         return reached(next(iter(box.bodies.values())), moves)
     rule = LOOPS.get(box.op)
     return [True] * box.n_out if rule is None else rule(box, moves)

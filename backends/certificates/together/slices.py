@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from ....diagrams.box import Box
 from ....diagrams.graph import Builder, normal_form
+from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
-from ....functors.costs import CALLS
 
 __all__ = ["upto"]
 
@@ -48,7 +48,7 @@ def _inside(box: Box, parts: list[str]) -> tuple[Diagram | None, list[str]]:
         return None, parts
     if not box.op and box.definition is not None:
         return box.definition, parts
-    if box.op in CALLS:
+    if traits(box.op).calling:
         label, body = next(iter(box.bodies.items()))
         return body, parts[1:] if label and parts[0] == label else parts
     return None, parts

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..categories.errors import PathError
-from .box import Box
-from .graph import Builder, Graph, splice
-from .syntax import Diagram
+from ...categories.errors import PathError
+from ..box import Box
+from ..graph import Builder, Graph, splice
+from ..syntax import Diagram
 
 __all__ = ["box_at", "entrance", "into", "missing", "opened", "splice_at"]
 
