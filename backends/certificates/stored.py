@@ -129,6 +129,7 @@ def _entry(v: float | complex) -> Any:
 
 def _read(tree: dict[str, Any], box: Diagram) -> BoxCertificate:
     """A certificate without a witness, of a box."""
+    words: dict[str, Any] = {k: tuple(tree[k]) for k in WORDS}
     return BoxCertificate(
         tree["path"],
         tuple(tree["paths"]),
@@ -138,7 +139,7 @@ def _read(tree: dict[str, Any], box: Diagram) -> BoxCertificate:
         points=tuple(map(_point_read, tree["points"])),
         missing=tree["missing"],
         **{k: tree[k] for k in PLAIN},
-        **{k: tuple(tree[k]) for k in WORDS},
+        **words,
     )
 
 
