@@ -25,6 +25,7 @@ __all__ = ["Violation", "linear", "precise", "transposed"]
 
 STABLE = 20.0  # a gap that is so many times larger than its own scatter under ulps of the input is no rounding
 LARGE = 2.0**30  # a power of two, by which scaling is exact
+OVERFLOW = 1e4  # times a number, in which terms that cancel may be larger
 SHAKES = 7  # trials in which every box rounds otherwise
 LOOSE = 16.0  # half of the digits, and some
 
@@ -295,6 +296,8 @@ def _loss(
         value = 64 * u * rate * its.size.max(axis=1, keepdims=True)
         allowed = np.sqrt(u) * np.maximum(size, 1e-3 * most) + 64 * moved + value + own.tiny + off
         gap = np.abs(a - b)
+        # what is added up on the way to a number may be beyond the format where the number is not
+        terms = its.right_terms.sum(axis=1, keepdims=True) if not forward else OVERFLOW * np.abs(b)
     # in double precision itself what is not finite is not finite in the promotion either
     broken = np.inf if u > 1e-9 else 0.0
-    return np.where(np.isfinite(b) & (np.abs(b) < limit), np.where(np.isfinite(a), gap / allowed, broken), 0.0)
+    return np.where(np.isfinite(b) & (terms < limit), np.where(np.isfinite(a), gap / allowed, broken), 0.0)

@@ -85,6 +85,10 @@ class Integral:
                 a = a + 1j * self.rng.normal(size=a.shape)
             on = ~alone | (keep == k) if len(outputs) > 1 else np.ones(n, bool)
             found.append(np.broadcast_to(a * on.reshape(-1, *[1] * len(w.shape)), (PANEL, *w.shape)))
+        masks = self.subject.levels if self.subject.only_reverse else []
+        if masks and self.rng.random() < 0.75:
+            # beside the large entries nothing is seen of the small ones
+            return [a * m for a, m in zip(found, masks[self.rng.integers(len(masks))], strict=True)]
         return found
 
     def check(self, curve: Curve, parts: int, still: Still = None) -> None:

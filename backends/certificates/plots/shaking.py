@@ -103,7 +103,7 @@ def _run(d: Diagram, values: Sequence[Any], ways: Any, places: Any) -> list[Any]
         if inside is not None:
             return _run(inside, inputs, ways, places)
         made = apply_box(box, *inputs)
-        if not inputs:  # a constant is what it is
+        if traits(box.op).exact:  # a constant is what it is, wherever it is moved to
             return made
         return [_moved(y, w, ways, next(places)) for y, w in zip(made, box.cod.inside, strict=True)]
 

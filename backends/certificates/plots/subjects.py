@@ -31,14 +31,12 @@ from ....functors.promotion import wide_dtype
 from ..watching import breathe
 from .bounds import PANEL, roundoff
 from .compiling import compiled
+from .observing import apart, levels, many, observed, paired, sizes, slopes, through
 
 __all__ = ["Claims", "Node", "Subject", "claims_of", "double", "repeated"]
 
 Arrays = list[np.ndarray]
 Map = Callable[..., Sequence[Any]]
-
-# Outputs beyond this are observed through some of their entries and through signed sums of all of them.
-OBSERVED, SUMS = 512, 256
 
 VALUES, SLOPES, ALL = 0, 1, 2  # what is wanted at a point
 
@@ -147,6 +145,13 @@ class Subject:
         """Whether slopes are read from the reverse derivative, one cotangent at a time."""
         return self.claims.forward is None
 
+    @cached_property
+    def levels(self) -> list[list[np.ndarray]]:
+        """Masks of the outputs, one for each size of entries, where slopes are seen by pairings and sizes differ."""
+        held = self._held(self.still)
+        ys = jax.jit(lambda still: [self.claims.value(*still)[i] for i in self.flows])(held)
+        return levels([np.asarray(y) for y in ys])
+
     def rounded(self, arrays: Arrays, outputs: bool = False) -> Arrays:
         """Arrays as numbers that the wires can hold, in double precision."""
         wide = self._typed(arrays, self.outputs if outputs else self.inputs)
@@ -223,7 +228,7 @@ class Subject:
 
     def _start(self, still: Any) -> Sequence[Any] | None:
         """Values from which on sums of outputs are observed: what stays as it is, however large, rounds nothing."""
-        if not self.only_reverse and sum(w.size * (1 + (w.kind == "C")) for w in self.outputs) <= OBSERVED:
+        if not self.only_reverse and not many(self.outputs):
             return None
         ys = self.claims.value(*still)
         return [ys[i] for i in self.flows]
@@ -233,31 +238,28 @@ class Subject:
         at = self._merged(still, x)
         ys = self.claims.value(*at)
         ys = [ys[i] for i in self.flows]
-        F, size = self._observed(ys, start, w)
-        d, left, left_terms, apart = self._ahead(what, at, v, w, ys, F)
+        if self.only_reverse:
+            w, F, size = through(w, ys, start)
+            right, right_terms, finite = self._back(what, at, v, w)
+            return F, size, right.sum()[None], *[jnp.zeros(())] * 2, right, right_terms, jnp.zeros(()), finite
+        F = observed(ys, start)
+        ahead = self._ahead(what, at, v, w, ys, start, F)
         right, right_terms, finite = self._back(what, at, v, w)
-        d = right.sum()[None] if self.only_reverse else d
-        return F, size, d, left, left_terms, right, right_terms, apart, finite
+        return F, *ahead[:4], right, right_terms, ahead[4], finite
 
-    def _observed(self, ys: Any, start: Any, w: Any) -> tuple[Any, Any]:
-        """What is seen of the values, and its size."""
-        if not self.only_reverse:
-            return observed(ys, start), sizes(ys, start)
-        moved = [_since(y, a) for y, a in zip(ys, start, strict=True)]
-        parts = [b * jnp.where(m == 0, m, y) for b, m, y in zip(w, moved, ys, strict=True)]
-        return _paired(w, moved)[0][None], _norms(_flat(parts)[None])
-
-    def _ahead(self, what: Any, at: Any, v: Any, w: Any, ys: Any, F: Any) -> tuple[Any, ...]:
+    def _ahead(self, what: Any, at: Any, v: Any, w: Any, ys: Any, start: Any, F: Any) -> tuple[Any, ...]:
+        """The size, the slopes, both sums of the pairing, and how far the value that comes with them is apart."""
         claim, n = self.claims.forward, len(self.claims.cod)
 
         def nothing() -> tuple[Any, ...]:
-            return jnp.zeros_like(F), *[jnp.zeros(())] * 3
+            return *[jnp.zeros_like(F)] * 2, *[jnp.zeros(())] * 3
 
         def run() -> tuple[Any, ...]:
             assert claim is not None
             made = claim(*at, *self._tangents(v))
-            apart = _apart([made[i] for i in self.flows], ys)
-            return observed(made[n:]), *_paired(w, made[n:]), jnp.asarray(apart, jnp.zeros(()).dtype)
+            ts = made[n:]
+            off = apart([made[i] for i in self.flows], ys)
+            return sizes(ts, ys, start), slopes(ts, ys, start), *paired(w, ts), jnp.asarray(off, jnp.zeros(()).dtype)
 
         return nothing() if claim is None else lax.cond(what >= SLOPES, run, nothing)
 
@@ -270,84 +272,11 @@ class Subject:
         def run() -> tuple[Any, ...]:
             assert claim is not None
             cts = [c for c, i in zip(claim(*at, *w), self.claims.wrt, strict=True) if i in self.moves]
-            pairs = [_paired([a], [b]) for a, b in zip(cts, v, strict=True)]
+            pairs = [paired([a], [b]) for a, b in zip(cts, v, strict=True)]
             finite = jnp.stack([jnp.isfinite(c).all() for c in cts]).all()
             return *(jnp.stack(c) for c in zip(*pairs, strict=True)), finite
 
         return nothing() if claim is None else lax.cond(what >= (SLOPES if self.only_reverse else ALL), run, nothing)
-
-
-def _apart(made: Sequence[Any], ys: Sequence[Any]) -> Any:
-    """How far two values are apart, as a part of the largest entry; 0 where they are not finite."""
-    a, b = _flat(made), _flat(ys)
-    both = jnp.isfinite(a) & jnp.isfinite(b)
-    most = jnp.where(both, jnp.maximum(jnp.abs(a), jnp.abs(b)), 0).max(initial=0.0)
-    return jnp.where(both & (a != b), jnp.abs(a - b), 0).max(initial=0.0) / jnp.maximum(most, jnp.finfo(a.dtype).tiny)
-
-
-def _real(a: Any) -> Any:
-    dtype = jnp.promote_types(jnp.float32, jnp.zeros((), a.dtype).real.dtype)
-    return a.real.astype(dtype)
-
-
-def _paired(ws: Sequence[Any], ys: Sequence[Any]) -> tuple[Any, Any]:
-    """Σ Re(w y), and the sum of absolute terms, in at least single precision."""
-    total = terms = jnp.zeros(())
-    for w, y in zip(ws, ys, strict=True):
-        if jnp.iscomplexobj(y):
-            parts = [_real(w) * _real(y), -_real(w.imag) * _real(y.imag)]
-        else:
-            parts = [_real(w) * _real(y)]
-        for p in parts:
-            total, terms = total + p.sum(), terms + jnp.abs(p).sum()
-    return total, terms
-
-
-def observed(ys: Sequence[Any], start: Sequence[Any] | None = None) -> Any:
-    """The entries as one real vector; of many some entries, and signed sums that every entry is part of.
-
-    Sums are those of what has changed since `start`, if that is given.
-    """
-    flat = _flat(ys)
-    if len(flat) <= OBSERVED:
-        return flat
-    rng = np.random.default_rng(0)
-    rows = _rows(flat if start is None else _since(flat, _flat(start)))
-    signs = np.where(rng.random(rows.shape[1]) < 0.5, -1.0, 1.0).astype(flat.dtype)
-    return jnp.concatenate([flat[:: -(-len(flat) // SUMS)], rows @ signs])
-
-
-def sizes(ys: Sequence[Any], start: Sequence[Any] | None) -> Any:
-    """What the rounding of each observed number is a part of: itself, or what its terms add up to at random signs."""
-    flat = _flat(ys)
-    if len(flat) <= OBSERVED:
-        return jnp.abs(flat)
-    moved = flat if start is None else jnp.where(_since(flat, _flat(start)) != 0, flat, 0)
-    return jnp.concatenate([jnp.abs(flat[:: -(-len(flat) // SUMS)]), _norms(_rows(moved))])
-
-
-def _flat(ys: Sequence[Any]) -> Any:
-    parts = []
-    for y in ys:
-        y = jnp.ravel(y)
-        parts += [_real(y), _real(y.imag)] if jnp.iscomplexobj(y) else [_real(y)]
-    return jnp.concatenate(parts) if parts else jnp.zeros(0)
-
-
-def _rows(flat: Any) -> Any:
-    return jnp.pad(flat, (0, -flat.shape[0] % SUMS)).reshape(SUMS, -1)
-
-
-def _norms(rows: Any) -> Any:
-    """The norm of each row, whose squares may be beyond all numbers."""
-    rows = jnp.abs(rows)
-    most = jnp.maximum(rows.max(1, initial=0.0), jnp.finfo(rows.dtype).tiny)
-    return most * jnp.sqrt(((rows / most[:, None]) ** 2).sum(1))
-
-
-def _since(y: Any, start: Any) -> Any:
-    """How values have changed: by nothing where they are the same, infinite ones too."""
-    return jnp.where(y == start, 0, y - jnp.where(jnp.isfinite(start), start, 0))
 
 
 def _filled(a: np.ndarray) -> np.ndarray:
