@@ -44,7 +44,7 @@ from .plots.subjects import Subject, claims_of, double
 from .targets import EFFORTS, Facts, Target, wide_wires
 from .together.blaming import Examine, along, confirmed, culprit, shown_at
 from .together.flows import Flow, Kind
-from .together.verdicts import at_points, settled
+from .together.verdicts import at_points, settled, unseen
 from .watching import Watch, left_out, unconfirmed, watched
 
 __all__ = ["check"]
@@ -119,7 +119,7 @@ def _certified(asked: Asked, facts: Facts, watch: Watch) -> tuple[list[BoxCertif
     found = [] if facts.surrogate is not None else find(kinds, inner)
     rows = watch.attempt(lambda: confirmed(asked, found, facts), lambda: [unconfirmed(row) for row in found])
     big = (len(kinds) > SMALL or asked.f is None) and not flow.bare
-    target.look = not rows or bool(at_points(rows))
+    target.look = not rows or bool(at_points(rows)) or unseen(rows)
     watch.expect(1, "the whole")
     whole = watch.attempt(lambda: _whole(target, facts, glance=big and facts.effort == "standard"), lambda: None)
     if whole is None:

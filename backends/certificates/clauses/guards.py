@@ -248,11 +248,11 @@ def _box(box: Box, path: str, values: list[Any], moves: tuple[bool, ...], found:
         return made
     made = apply_box(box, *values)
     if guides(box):
-        found.append((path, _signal(box, values, made)))
+        found.append((path, _signal(box, values, moves, made)))
     return made
 
 
-def _signal(box: Box, values: Sequence[Any], made: Sequence[Any]) -> Any:
+def _signal(box: Box, values: Sequence[Any], moves: Sequence[bool], made: Sequence[Any]) -> Any:
     if traits(box.op).cut:
         return _hash([(values[0].imag >= 0) & (values[0].real < 0)])
     if box.op == "rem":
@@ -260,12 +260,14 @@ def _signal(box: Box, values: Sequence[Any], made: Sequence[Any]) -> Any:
     discrete = [y for y, w in zip(made, box.cod.inside, strict=True) if not w.differentiable]
     if discrete or traits(box.op).jumping:
         return _hash(discrete or made)
-    at = [i for i, w in enumerate(box.dom.inside) if w.differentiable]
+    at = [i for i, w in enumerate(box.dom.inside) if w.differentiable and moves[i]]
 
     def run(*xs: Any) -> Sequence[Any]:
         given = list(values)
         for i, x in zip(at, xs, strict=True):
             given[i] = x
+        if box.op == "clamp":  # of scalar limits that move JAX has no derivative
+            return [lax.clamp(*(jnp.broadcast_to(a, given[1].shape) for a in given))]
         return list(apply_box(box, *given))
 
     _, back = jax.vjp(run, *(values[i] for i in at))

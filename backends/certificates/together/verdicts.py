@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..certificate import VERDICTS, BoxCertificate
+from ..clauses.guards import guarded
 
-__all__ = ["at_points", "settled"]
+__all__ = ["at_points", "settled", "unseen"]
 
 DECIDED = frozenset(("proved", "correct", "intensional", "discontinuous"))
 POINTS = frozenset(("intensional", "discontinuous"))  # verdicts that speak of points
@@ -32,6 +33,11 @@ def at_points(rows: Sequence[BoxCertificate]) -> list[BoxCertificate]:
         for row in rows
         if row.verdict in POINTS and not all(any(p.startswith(f"{q}/") for q in around) for p in row.paths)
     ]
+
+
+def unseen(rows: Sequence[BoxCertificate]) -> bool:
+    """Whether some box chooses between pieces and was met in one only: curves of the whole may cross it."""
+    return any(guarded(row.box) and not row.crossed for row in rows)
 
 
 def settled(rows: Sequence[BoxCertificate], whole: BoxCertificate, *, bare: bool) -> BoxCertificate:
