@@ -98,7 +98,9 @@ class Point:
 
         if self.jump:
             claim = f"; claimed slope {self.claimed:.4g}" if np.isfinite(self.claimed) else ""
-            return f"at {listed(self.x)}: the value jumps from {self.low:.4g} to {self.high:.4g}{claim}"
+            low, high = f"{self.low:.4g}", f"{self.high:.4g}"
+            sides = (low, high) if low != high else (f"{self.low:.10g}", f"{self.high:.10g}")
+            return f"at {listed(self.x)}: the value jumps from {sides[0]} to {sides[1]}{claim}"
         where = "a Clarke subderivative" if self.clarke else "no Clarke subderivative"
         return f"at {listed(self.x)}: claimed {self.claimed:.4g}, nearby {self.low:.4g} to {self.high:.4g}, {where}"
 

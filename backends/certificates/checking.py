@@ -93,6 +93,8 @@ def check(
         raise InputError(f'modes are "forward" and "reverse", not {unknown}')
     if not isinstance(order, int) or order < 1:
         raise InputError(f"order is a positive number, not {order!r}")
+    if not noise >= 0:
+        raise InputError(f"noise is the absolute accuracy of the value, a number that is not negative, not {noise!r}")
     start = time.perf_counter()
     facts = Facts(float(noise), None, tangent, tuple(modes), order, effort, seed)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):

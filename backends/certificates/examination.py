@@ -24,6 +24,7 @@ from .clauses.crossing import jump_at, kink_at, looks
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import BATCH, beside, natural
+from .clauses.noise import OPEN
 from .clauses.places import probes
 from .clauses.points import RADII, Finding, check_point
 from .clauses.tangents import admissible, along_tangents
@@ -141,6 +142,8 @@ class Examination:
             ws = [self.rng.normal(size=w.shape) for w in self.subject.outputs]
             node = self.subject.run([a[None] for a in x], [v[None] for v in vs], [w[None] for w in ws])
             lost = np.isnan(node.d).any() or np.isnan(node.right).any()
+            if np.isnan(node.F).all():
+                self.points.append(Finding(x, "no value", True))
             if lost and np.isfinite(node.F).all() and self.facts.tangent is None:
                 still = widened(self.target.d.dom.inside, values)
                 before = len(self.points)
@@ -383,9 +386,8 @@ class Examination:
         if found.unsure:
             f = max(found.unsure, key=lambda f: f.ratio)
             return "undecided", f"a defect of {f.ratio:.2g} times the bound, at which this effort does not look again"
-        open_points = [p for p in self.points if p.kind == "undecided"]
-        if open_points:
-            return "undecided", "at a point with ever new branches nearby the claim lies outside of those seen"
+        if left := [p for p in self.points if p.kind in OPEN]:
+            return "undecided", OPEN[left[0].kind]
         if self.facts.tangent is None and not any(np.isfinite(p.node.F).any() for p in found.nodes):
             return "undecided", "no curve was tried on which values are finite"
         if self.facts.tangent is None and not found.resolved:

@@ -24,6 +24,7 @@ from ..plots.curves import Region
 from ..plots.parts import Still
 from ..plots.slopes import sided
 from ..plots.subjects import Arrays, Node, Subject, repeated
+from .noise import noisy
 from .tangents import ridders
 
 __all__ = ["Finding", "check_point"]
@@ -44,9 +45,9 @@ class Finding:
     """What was found at a point.
 
     `kind` is "fine", "kink" (the claim lies in the hull), "kink without value" (not a number where no derivative
-    exists), "kink outside" (of parts that are right there), "jump", "singular", "undecided" or "wrong"; `claimed` a
-    functional there, `low` to `high` its values nearby, in direction `vs`. `declared` points are examples and those the
-    author named.
+    exists), "kink outside" (of parts that are right there), "jump", "singular", "noise", "no value", "undecided" or
+    "wrong"; `claimed` a functional there, `low` to `high` its values nearby, in direction `vs`. `declared` points are
+    examples and those the author named.
     """
 
     x: Arrays
@@ -111,7 +112,7 @@ def check_point(
     kink: Finding | None = None
     for k in range(directions):
         found = _one(probe, k, declared)
-        if found.kind in ("wrong", "undecided", "singular", "skip"):
+        if found.kind in ("wrong", "undecided", "noise", "singular", "skip"):
             return found
         if found.kind != "fine":
             kink = found if kink is None or found.kind != "kink" else kink
@@ -165,6 +166,9 @@ def _one(probe: _Probe, k: int, declared: bool) -> Finding:
     kinks = (first.spread > KINK * first.size + SLACK * top) & (second.spread > 0.5 * first.spread)
     slack = np.where(kinks, 0.02, 1.0) * second.spread + SLACK * max(top, float(second.size.max(initial=0.0))) + off
     bad = (second.outside > slack) & ~near
+    widest = int(np.where(kinks, second.spread, 0).argmax())
+    if kinks.any() and probe.tangent is None and noisy(probe.along(vs, ws, widest), float(second.spread[widest])):
+        return finding("noise" if probe.declared else "skip", second, e)
     known = probe.derivative(vs, ws) if kinks.any() else None
     if known is not None:
         return _against(probe, second, kinks, known, finding)
@@ -294,6 +298,17 @@ class _Probe:
             # Gateaux: from both sides the same, in directions at random
             self._smooth = all(self._slope(*self.direction(0)) is not None for _ in range(3))
         return self._slope(vs, ws) if self._smooth else None
+
+    def along(self, vs: Arrays, ws: Arrays, e: int) -> Callable[[np.ndarray], np.ndarray]:
+        """What is claimed of one entry along a line through the point."""
+        u = [s * self.rng.choice([-1.0, 1.0], np.shape(a)) for a, s in zip(self.x, self.scales, strict=True)]
+
+        def claims(times: np.ndarray) -> np.ndarray:
+            xs = [a + times.reshape(-1, *[1] * np.ndim(a)) * b for a, b in zip(self.x, u, strict=True)]
+            node = self.subject.run(xs, repeated(vs, len(times)), repeated(ws, len(times)), self.still)
+            return _functionals(self.subject, node)[:, e]
+
+        return claims
 
     def settles(self, vs: Arrays, ws: Arrays) -> bool:
         """Whether values have a slope along vs, on one side at least; that of x log x at 0 grows, but slowly."""

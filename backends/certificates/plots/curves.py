@@ -25,6 +25,7 @@ from ....diagrams.types import Wire
 __all__ = ["Curve", "Region", "region_of"]
 
 FLOATS = 4e-8  # of the size, over which looks at a ten millionth of it still see sixteen doubles
+HUGE = 1e9  # times what is usual
 NEAR = 10  # square roots of the unit roundoff
 Arrays = list[np.ndarray]
 Range = tuple[Any, ...] | None
@@ -53,7 +54,7 @@ class Curve:
                 vs.append(x * ratio)
             else:
                 # what is infinite at an end stays where it is
-                along = np.where(np.isfinite(a) & np.isfinite(b), np.nan_to_num(b) - np.nan_to_num(a), 0.0)
+                along = _between(a, b)
                 c = 0.0 if self.bends is None else self.bends[k]
                 xs.append(a + (t + c * t * (1 - t)) * along)
                 vs.append(np.broadcast_to((1 + c * (1 - 2 * t)) * along, xs[-1].shape))
@@ -109,7 +110,8 @@ class Region:
         if r is None:
             if self.hull:
                 return base
-            size = np.abs(base) + (np.abs(base).max(initial=0.0) or 1.0) * 0.1
+            size = np.where(np.isfinite(base), np.abs(base), 0.0)
+            size = size + _usual(size) * 0.1
             return _complex(w, base + size * (2 * u - 1), rng, size)
         low, high = (np.broadcast_to(np.asarray(e, float), w.shape) for e in r[:2])
         if len(r) > 2:
@@ -250,14 +252,23 @@ def _typical(arrays: Arrays) -> float:
     return float(np.quantile(sizes, 0.1)) if sizes.size else 0.0
 
 
+def _usual(size: np.ndarray) -> float:
+    """The largest size but for what stands in the place of infinity; 1 where all are zero."""
+    some = size[size > 0]
+    return float(some[some <= HUGE * np.median(some)].max()) if some.size else 1.0
+
+
 def _part(a: Arrays, b: Arrays, part: float) -> Arrays:
     """The point this part of the way from a to b."""
     if part == 1:
         return b
-    return [
-        np.where(np.isfinite(x) & np.isfinite(y), x + part * (np.nan_to_num(y) - np.nan_to_num(x)), x)
-        for x, y in zip(a, b, strict=True)
-    ]
+    return [x + part * _between(x, y) for x, y in zip(a, b, strict=True)]
+
+
+def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The way from a to b; none where one of them is infinite."""
+    finite = np.isfinite(a) & np.isfinite(b)
+    return np.where(finite, b, 0.0) - np.where(finite, a, 0.0)
 
 
 def _complex(w: Wire, real: np.ndarray, rng: np.random.Generator, size: np.ndarray) -> np.ndarray:

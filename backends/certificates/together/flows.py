@@ -95,7 +95,9 @@ class Flow:
             label, body = next(iter(box.bodies.items()))
             return self.run(body, inputs, moves, f"{path}/{label}" if label else path)
         made = apply_box(box, *inputs)
-        if box.op not in TOGETHER:
+        if box.op == "while" and _alike(box, inputs, moves):
+            self.bare = True  # apart, they may never meet its end
+        elif box.op not in TOGETHER:
             self._note(box, path, inputs, moves, box.op in INSIDE)
         elif _moving(box, moves):
             self.bare = True
@@ -112,6 +114,13 @@ class Flow:
 def _moving(box: Box, moves: Sequence[bool]) -> bool:
     """Whether an input moves that has tangents."""
     return any(m and w.differentiable and w.size for m, w in zip(moves, box.dom.inside, strict=True))
+
+
+def _alike(box: Box, inputs: Sequence[Any], moves: Sequence[bool]) -> bool:
+    """Whether two inputs that move are one value."""
+    wires = box.dom.inside
+    moving = [np.asarray(a) for a, w, m in zip(inputs, wires, moves, strict=True) if m and w.differentiable and w.size]
+    return len({(str(a.dtype), a.shape, a.tobytes()) for a in moving}) < len(moving)
 
 
 # What is inside of a box with inputs that it meets: its label, the diagram, the inputs, and which of them move.
