@@ -20,7 +20,7 @@ from ...diagrams.primitives import traits
 from ...functors.derivatives.optic import WIDE
 from ...functors.promotion import rounded_constants
 from .certificate import Witness
-from .clauses.crossing import jump_at, kink_at, looks
+from .clauses.crossing import GUARDS, further, jump_at, kink_at, looks
 from .clauses.hints import hint_of
 from .clauses.linearity import Violation, linear, precise, transposed
 from .clauses.naturality import BATCH, beside, natural
@@ -229,8 +229,9 @@ class Examination:
         if self.guards is None or self.order > 1:
             return
         jumps: set[str] = set()
-        most = self.effort.crossings * looks(self.target.d)
-        for k, c in enumerate(self.guards.crossings(self.integral.nodes, most)):
+        times = looks(self.target.d)
+        more = further(self.region, self.rng) if times == GUARDS and self.effort.points else []
+        for k, c in enumerate(self.guards.crossings([*self.integral.nodes, *more], times * self.effort.crossings)):
             if c.path in jumps:
                 continue
             jump = jump_at(self.subject, c, self.target.unit, self.facts.noise, self.rng)
@@ -239,7 +240,7 @@ class Examination:
                 jumps.add(c.path)
             elif self._near and k < self.effort.crossings and self.left >= self._around:
                 self._point(c.point, False, 1, c.still)
-            elif not self.facts.noise:
+            elif not self.facts.noise and self.subject.unit <= COARSE:
                 kink = kink_at(self.subject, c, self.rng)
                 self.points += [] if kink is None else [kink]
             self.crossed += [] if c.path in self.crossed else [c.path]

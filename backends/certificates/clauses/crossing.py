@@ -6,18 +6,21 @@ kink    values meet, and their slopes on the two sides do not
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from ....diagrams.syntax import Diagram
 from ....functors.costs import cost
+from ..plots.curves import Region
+from ..plots.parts import Stretch
 from ..plots.slopes import sided
 from ..plots.subjects import Arrays, Subject, repeated
 from .guards import Crossing
 from .points import Finding
 
-__all__ = ["jump_at", "kink_at", "looks"]
+__all__ = ["GUARDS", "further", "jump_at", "kink_at", "looks"]
 
 DISTANCES = (1e-6, 1e-8, 1e-10)  # in parts of the curve; what is steep but continuous falls from one to the next
 SAME = 0.1  # a jump is the same at all distances, up to this part
@@ -32,6 +35,11 @@ def looks(d: Diagram) -> int:
     each = cost(d)
     most = OPERATIONS // max(each.flops + each.transcendentals + each.bytes, 1)
     return min(max(most, 1), GUARDS)
+
+
+def further(region: Region, rng: np.random.Generator) -> list[Stretch]:
+    """Further curves, along which signals are looked at alone."""
+    return [Stretch(curve, 0.0, 1.0, None) for curve in islice(region.curves(rng), GUARDS)]
 
 
 @np.errstate(all="ignore")

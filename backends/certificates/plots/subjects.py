@@ -121,6 +121,7 @@ class Subject:
         self.claims, self.still, self.compare = claims, list(still), compare
         self.evals = 0
         self.noise = 0.0
+        self._like: list[np.ndarray] | None = None  # what it gives at a point without a value
         self.moves = [i for i in claims.wrt if claims.dom.inside[i].size]
         self.flows = [i for i, w in enumerate(claims.cod.inside) if w.differentiable]
         self.per_node = (claims.forward is not None) + (claims.reverse is not None)
@@ -193,9 +194,28 @@ class Subject:
             breathe()
             last = min(at + PANEL, n)
             given = [self._typed([_filled(a[at:last]) for a in arrays], wires) for arrays, wires in sides]
-            made = self._program(held, np.int32(what), *given)
-            parts.append([np.asarray(a)[: last - at] for a in made])
+            parts.append([a[: last - at] for a in self._made(held, np.int32(what), given, last - at)])
         return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+
+    def _made(self, held: Any, what: Any, given: list[list[Any]], n: int) -> list[np.ndarray]:
+        """What the program gives at n points. One at which it raises, though not at the first of all, has no value."""
+        try:
+            made = [np.asarray(a) for a in self._program(held, what, *given)]
+            self._like = [np.full_like(a[:1], np.nan if a.dtype.kind == "f" else 0) for a in made]
+            return made
+        except Exception:  # a callback raises whatever its library raises
+            if self._like is None:
+                raise
+            known = [self._alone(held, what, given, k) for k in range(n)]
+        return [np.concatenate(column) for column in zip(*(m or self._like for m in known), strict=True)]
+
+    def _alone(self, held: Any, what: Any, given: list[list[Any]], k: int) -> list[np.ndarray] | None:
+        """What the program gives at one of the points; None where it raises."""
+        try:
+            alone = [[np.broadcast_to(a[k], a.shape) for a in arrays] for arrays in given]
+            return [np.asarray(a)[:1] for a in self._program(held, what, *alone)]
+        except Exception:
+            return None
 
     def _held(self, still: Sequence[Any]) -> list[Any]:
         """The inputs that do not move, in the dtypes of their wires."""

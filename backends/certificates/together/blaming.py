@@ -20,6 +20,7 @@ from ....categories.errors import DerivativeError, ParalensError
 from ....diagrams.box import Box
 from ....diagrams.graph import Builder, Graph, interpret
 from ....diagrams.primitives import traits
+from ....diagrams.surgery.opening import opened
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box, callable_of
 from ....diagrams.types import Ty
@@ -32,13 +33,16 @@ from ..plots.slopes import extrapolated
 from ..plots.subjects import double
 from ..targets import Facts, Target
 from .flows import Kind
-from .slices import upto
+from .reach import reached
+from .slices import after, upto
 
 __all__ = ["Examine", "along", "confirmed", "culprit", "shown_at"]
 
 LARGE = 250_000  # entries of a derivative whose rank is asked for
+WEIGHED = 8  # inputs, beside those that were met, at which outputs of a box are weighed
 PLACES = 3  # uses of a kind of box at which an accusation is tried
 APART = 1e-5  # of the size, between a claimed slope and that of values, is no noise of the latter
+ASIDE = "no derivative of the whole depends on what else it gives"
 BESIDE = "its claim is not the derivative beside the values that flow into it here"
 
 Kinds = Callable[[Diagram, Sequence[Sequence[Any]]], Sequence[Kind]]
@@ -52,8 +56,11 @@ def confirmed(asked: Asked, rows: list[BoxCertificate], facts: Facts) -> list[Bo
 
 def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
     witness = row.witness
-    if witness is None or witness.clause == "type" or sum(np.size(v) for v in witness.direction) < 2:
-        return row  # what is between two values of one number flows into it too, and types are what they are
+    if witness is None or witness.clause == "type":
+        return row  # types are what they are
+    kept = [any(uses) for uses in zip(*(_weighs(asked, path) for path in row.paths[:PLACES]), strict=True)]
+    if any(kept) and not all(kept):
+        return _aside(asked, row, facts, kept)
     if facts.tangent is None and any(_fills(asked, row, path) for path in row.paths[:PLACES]):
         return row
     found: BoxCertificate | None = None
@@ -67,6 +74,53 @@ def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
     return replace(found, path=row.path, paths=row.paths, box=row.box, method="along the whole", reason=BESIDE)
 
 
+def _aside(asked: Asked, row: BoxCertificate, facts: Facts, kept: Sequence[bool]) -> BoxCertificate:
+    """A row whose box is examined without those outputs on which no derivative of the whole depends."""
+    path = row.paths[0]
+    d = upto(asked.d, path)
+    build = Builder(d.dom)
+    made = build.add(Box("before", d.dom, d.cod, definition=d), range(d.n_in))
+    outputs = [w for w, keep in zip(made, kept, strict=True) if keep]
+    cod = Ty.of(w for w, keep in zip(d.cod.inside, kept, strict=True) if keep)
+    part = opened(Diagram.of_graph(build.finish(outputs, cod)), "before")
+    target = Target(part, asked.met, asked.region, None, asked.others, asked.declared)
+    found = examine(target, replace(facts, surrogate=None), path, row.paths)
+    if found.verdict in ("wrong", "undecided"):
+        return row
+    return replace(found, path=row.path, paths=row.paths, box=row.box, method="along the whole", reason=ASIDE)
+
+
+def _weighs(asked: Asked, path: str) -> list[bool]:
+    """For each output of a box whether derivatives of the whole depend on it, at inputs that it met or may meet."""
+    before, rest = upto(asked.d, path), after(asked.d, path)
+    if rest is None:
+        return [w.differentiable for w in before.cod.inside]
+    rng, region = np.random.default_rng(0), asked.region
+    points = [*asked.met, *(asked.placed(region.sample(rng)) for _ in range(WEIGHED))]
+
+    def weighs(k: int) -> bool:
+        wire = before.cod.inside[k]
+        if not wire.differentiable or not wire.size or wire.kind != "R":
+            return wire.differentiable
+        try:
+            slopes = callable_of(forward(rest, wrt=[asked.d.n_in + k]))
+            for met in points:
+                given = [
+                    a if w.kind == "Key" else jnp.asarray(a, w.dtype)
+                    for a, w in zip(met, asked.d.dom.inside, strict=True)
+                ]
+                made = slopes(
+                    *given, *callable_of(before)(*given), jnp.asarray(rng.normal(size=wire.shape), wire.dtype)
+                )
+                if any((np.asarray(t) != 0).any() for t in made[rest.n_out :]):
+                    return True
+            return False
+        except Exception:  # what cannot be asked is at fault as long as nothing speaks against it
+            return True
+
+    return [weighs(k) for k in range(before.n_out)]
+
+
 def _fills(asked: Asked, row: BoxCertificate, path: str) -> bool:
     """Whether what flows into a box fills an open set of its inputs, so that whatever is beside one value flows too.
 
@@ -74,13 +128,17 @@ def _fills(asked: Asked, row: BoxCertificate, path: str) -> bool:
     """
     d = upto(asked.d, path, before=True)
     witness = row.witness
-    if d.cod != row.box.dom or witness is None:  # it is in a loop
+    if witness is None:
         return False
-    places = [i for i, w in enumerate(d.cod.inside) if w.differentiable and w.size]
-    if witness.wrt is not None:
-        places = [i for i in places if i in witness.wrt]
+    one = sum(np.size(v) for v in witness.direction) < 2  # what is between two values of one number flows too
+    if d.cod != row.box.dom:  # it is in a loop
+        return one
+    flows = reached(d, [i in asked.moves for i in range(d.n_in)])
+    places = [i for i, w in enumerate(d.cod.inside) if w.differentiable and w.size and flows[i]]
     wires = [asked.d.dom.inside[i] for i in asked.moves] + [d.cod.inside[i] for i in places]
     n, m = (sum(w.size for w in ws) for ws in (wires[: len(asked.moves)], wires[len(asked.moves) :]))
+    if one and m == 1:
+        return True
     if n < m or n * m > LARGE or any(w.kind == "C" for w in wires):
         return False
     with double():

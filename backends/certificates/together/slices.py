@@ -12,11 +12,11 @@ it with all that comes before it has a wrong derivative.
 from __future__ import annotations
 
 from ....diagrams.box import Box
-from ....diagrams.graph import Builder, normal_form
+from ....diagrams.graph import Builder, Graph, normal_form
 from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 
-__all__ = ["upto"]
+__all__ = ["after", "upto"]
 
 
 def upto(d: Diagram, path: str, *, before: bool = False) -> Diagram:
@@ -52,3 +52,30 @@ def _inside(box: Box, parts: list[str]) -> tuple[Diagram | None, list[str]]:
         label, body = next(iter(box.bodies.items()))
         return body, parts[1:] if label and parts[0] == label else parts
     return None, parts
+
+
+def after(d: Diagram, path: str) -> Diagram | None:
+    """The diagram from its inputs, and then what the box at a path gives, to the outputs; None where it is in a loop.
+
+    The box itself is not in it: its outputs come from outside.
+    """
+    end = upto(d, path).cod
+    build = Builder(d.dom @ end)
+    outputs = _replaced(build, d.graph, list(range(d.n_in)), path.split("/"), list(range(d.n_in, d.n_in + len(end))))
+    return None if outputs is None else Diagram.of_graph(normal_form(build.finish(outputs, d.cod)))
+
+
+def _replaced(build: Builder, graph: Graph, env: list[int], parts: list[str], instead: list[int]) -> list[int] | None:
+    for name, (box, inputs, _) in zip(graph.names(), graph.nodes(), strict=True):
+        reads = [env[i] for i in inputs]
+        if name != parts[0]:
+            env.extend(build.add(box, reads))
+            continue
+        inside, rest = _inside(box, parts[1:])
+        made = instead if not parts[1:] else None
+        if inside is not None:
+            made = _replaced(build, inside.graph, reads, rest, instead)
+        if made is None:
+            return None
+        env.extend(made)
+    return [env[i] for i in graph.outputs.tolist()]
