@@ -155,7 +155,11 @@ def _flow(d: Diagram, points: Sequence[Sequence[Any]]) -> Flow:
     with format_of(points):
         for values in points:
             given = [jnp.asarray(v) if isinstance(v, np.ndarray) else v for v in values]
-            flow.run(d, given, [w.differentiable for w in d.dom.inside])
+            try:
+                flow.run(d, given, [w.differentiable for w in d.dom.inside])
+            except Exception:  # where a callback raises there is no value
+                if values is points[0]:
+                    raise
     return flow
 
 

@@ -17,6 +17,7 @@ from ...diagrams.tracing.emit import callable_of
 from .certificate import BoxCertificate, Point
 from .clauses.digits import digits_left
 from .clauses.guards import Crossing, guarded
+from .clauses.noise import OPEN
 from .clauses.proving import proved
 from .examination import UNRESOLVED, Examination
 from .orders import higher
@@ -119,7 +120,8 @@ def _judged(
 
 def _by_formula(made: BoxCertificate, target: Target, facts: Facts, run: Examination) -> BoxCertificate:
     """The certificate with what sympy knows of the box: a proof, or how many digits its slopes have lost."""
-    if (made.verdict == "correct" or made.reason == UNRESOLVED) and facts.tangent is None and proved(target.d):
+    open_ = made.verdict == "correct" or made.reason in (UNRESOLVED, OPEN["noise"])
+    if open_ and facts.tangent is None and proved(target.d):
         made = replace(made, verdict="proved", method="sympy", reason="")
     return _precise(made, target, run) if made.verdict in FORMULAS else made
 

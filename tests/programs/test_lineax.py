@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from imported import agrees
 
-from paralens import from_jax, save, to_jax
+from paralens import check, from_jax, save, to_jax
 from paralens.categories.errors import FileError
 
 pytest.importorskip("lineax")
@@ -55,3 +55,8 @@ def test_a_linear_solve_is_batched_by_its_own_rule():
 def test_a_linear_solve_that_cannot_be_saved_is_named(tmp_path):
     with pytest.raises(FileError, match="cannot save box 'linear_solve': its parameter 'flatten' holds"):
         save(from_jax(by_function, A, B), tmp_path / "solve.json")
+
+
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")
+def test_a_linear_solve_is_right_though_its_factors_move_along():
+    assert check(by_matrix, A, B).verdict == "correct"

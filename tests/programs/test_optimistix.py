@@ -4,6 +4,8 @@ import jax.numpy as jnp
 import pytest
 from imported import agrees
 
+from paralens import check
+
 pytest.importorskip("optimistix")
 import optimistix as optx
 
@@ -36,3 +38,9 @@ def least_squares(a, start):
 @pytest.mark.parametrize("solve", [root, fixed_point, minimum, least_squares])
 def test_a_solver_is_run_and_differentiated_by_its_own_rules(solve):
     agrees(solve, X, X / 2)
+
+
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")
+@pytest.mark.parametrize("solve", [root, minimum])
+def test_a_solver_is_right_though_what_it_tells_beside_its_solution_has_no_derivative(solve):
+    assert check(solve, X, X / 2, domain=[(0.5, 0.9), (0.2, 0.5)], noise=1e-5).verdict == "correct"

@@ -8,6 +8,7 @@ import pytest
 from paralens import R, check, from_jax, nn
 from paralens.backends.certificates.together.reach import reached
 from paralens.backends.certificates.together.verdicts import settled
+from paralens.categories.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +142,77 @@ def test_the_verdict_is_that_of_the_whole():
         found = check(f, 0.5, domain=[(-0.9, 1)], effort="quick")
         assert found.whole is None or found.whole.verdict == found.verdict
     assert settled([], found.rows[0], bare=False).verdict == found.rows[0].verdict
+
+
+BESIDE = {
+    "a choice": lambda x: jnp.where(x > 0.3, x + 1, x),
+    "a branch on one entry": lambda x: jax.lax.cond(x[0] > 0.3, lambda x: x + 1, lambda x: x, x),
+    "a branch at zero": lambda x: jax.lax.cond(x[0] > 0, lambda x: x + 1, lambda x: x, x),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_jump_on_one_side_of_which_all_examples_lie_is_found_in_the_domain(name):
+    x = 0.1 if name == "a choice" else np.array([0.1, 0.2], "float32")
+    assert check(BESIDE[name], x, domain=[(-1, 1)]).verdict == "discontinuous"
+
+
+def test_a_clamp_between_numbers_has_its_kinks():
+    found = check(lambda x: jax.lax.clamp(0.2, x, 0.8), np.array([0.1, 0.5, 1, 2], "float32"))
+    assert found.verdict == "intensional", str(found)
+
+
+def test_a_masked_softmax_is_differentiable_where_its_maximum_is_not():
+    mask, x = jnp.array([True, True, False]), jnp.array([1.0, 2.0, 3.0])
+    found = check(lambda x: jax.nn.softmax(jnp.where(mask, x, -jnp.inf)), x)
+    assert found.verdict == "correct", str(found)
+
+
+def test_what_is_infinite_in_an_example_stays():
+    assert check(jax.nn.softmax, jnp.array([1.0, 2.0, -jnp.inf])).verdict == "correct"
+
+
+def test_a_function_without_a_value_at_its_example_is_undecided():
+    found = check(jnp.log, -0.5)
+    assert found.verdict == "undecided" and found.worst.reason == "at the example the value is no number"
+
+
+def test_claims_that_are_nothing_but_rounding_accuse_nobody():
+    assert check(lambda x: (jnp.exp(x) - 1) / x, 1e-9).verdict != "wrong"
+
+
+def test_a_loop_that_reads_one_value_twice_is_asked_as_a_whole_and_ends():
+    def root(a):
+        return jax.lax.while_loop(lambda y: jnp.abs(y * y - a) > 1e-3, lambda y: 0.5 * (y + a / y), a)
+
+    assert check(root, 2.0, domain=[(1.0, 3.0)], noise=1e-3).verdict != "wrong"
+
+
+def test_a_negative_noise_is_refused():
+    with pytest.raises(InputError, match=r"not negative, not -1\.0"):
+        check(jax.nn.relu, 0.5, noise=-1.0)
+
+
+def test_a_point_at_which_a_callback_raises_has_no_value():
+    def refuse(x):
+        if x > 1.2:
+            raise ValueError("too large")
+        return np.sin(x)
+
+    @jax.custom_jvp
+    def f(x):
+        return jax.pure_callback(refuse, jax.ShapeDtypeStruct((), x.dtype), x)
+
+    f.defjvp(lambda x, v: (f(*x), jnp.cos(*x) * v[0]))
+    assert check(f, 1.0).verdict == "correct"
+
+
+def test_an_output_on_which_no_derivative_of_the_whole_depends_accuses_no_box():
+    @jax.custom_jvp
+    def solved(x):
+        return jnp.sin(x), jnp.round(8 * x) + x
+
+    solved.defjvp(lambda x, v: (solved(*x), (jnp.cos(*x) * v[0], 0 * v[0])))
+    assert check(solved, 0.7).verdict == "wrong"
+    found = check(lambda x: solved(x * 2)[0] + 1, 0.7)
+    assert found.verdict in ("correct", "proved"), str(found)
