@@ -20,7 +20,7 @@ TRACE = 0.6
 # one scan is one scan: what is above 1 is noise of compiling
 CONSTANT = 1.25
 HALF = 0.5
-MISSED, CERTIFIED, EVALUATIONS = 0.03, 120.0, 1000
+MISSED, CERTIFIED, EVALUATIONS = 0.03, 30.0, 1000
 FORMULAS = 10.0
 Budget = dict[str, Any]
 

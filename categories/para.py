@@ -311,7 +311,15 @@ class Para:
 
     def _group(self, path: str, names: Sequence[str], only: bool = False) -> list[int]:
         """The places of the parameters at or below a path (`only` at it)."""
-        found = [i for i, p in enumerate(names) if p == path or (not only and p.startswith(f"{path}/"))]
+
+        def below_it(p: str) -> bool:
+            return p == path or (not only and p.startswith(f"{path}/"))
+
+        found = [i for i, p in enumerate(names) if below_it(p)]
+        graph = getattr(self.arrow, "graph", None)
+        if not found and graph is not None and path.partition("/")[0] in graph.names():
+            # a library may keep the parameters of its layers below a name of its own, such as `params`
+            found = [i for i, p in enumerate(names) if below_it(p.partition("/")[2])]
         if not found:
             below = [p for p in names if p.startswith(f"{path}/")]
             hint = f"{path!r} is a group of {len(below)}" if below else f"there are {', '.join(names) or 'none'}"

@@ -8,7 +8,7 @@ from corpus import cases
 from corpus_pipelines import pipelines
 
 from paralens import R, check, from_jax, losses, nn, optimizers
-from paralens.categories.errors import InputError
+from paralens.categories.errors import InputError, PathError
 
 WRONG = [c for c in cases() if c.expected == "wrong"]
 FINE = [c for c in cases() if c.expected == "fine"]
@@ -144,11 +144,20 @@ def test_a_surrogate_is_wrong_until_it_is_declared():
     assert check(rounded, 0.3, domain=[(-2, 2)], surrogate=lambda x: x).verdict == "correct"
 
 
+def test_a_path_that_was_not_examined_is_refused_with_those_that_were():
+    with pytest.raises(PathError, match="no box 'nope' was examined: there are sin"):
+        check(jnp.sin, 0.5, effort="quick")["nope"]
+
+
 @pytest.mark.parametrize(
     "facts, message",
     [
         ({"effort": "much"}, "effort is one of"),
         ({"modes": ("sideways",)}, "modes are"),
+        ({"modes": "reverse"}, 'such as .*, not "?.reverse'),
+        ({"noise": float("nan")}, "noise is the absolute accuracy"),
+        ({"special": 0.0}, "special is a list of points"),
+        ({"guards": [abs]}, "guards is a function"),
         ({"order": 0}, "order is a positive number"),
         ({"domain": [(2.0, 1.0)]}, "the domain of input 0"),
         ({"domain": [None, None]}, "2 entries for 1 arguments"),

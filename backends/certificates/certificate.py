@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ...categories.errors import PathError
 from ...categories.para import Para
 from ...diagrams.drawing import Picture
 from ...diagrams.syntax import Diagram
@@ -200,6 +201,8 @@ class Certificate:
         return sum(row.evals for row in self.rows) + (self.whole.evals if self.whole else 0)
 
     def __getitem__(self, path: str) -> BoxCertificate:
+        if path not in self.boxes:
+            raise PathError(f"no box {path!r} was examined: there are {', '.join(sorted(self.boxes)) or 'none'}")
         return self.boxes[path]
 
     def draw(

@@ -87,14 +87,7 @@ def check(
     Raises `InputError` or `ParameterError` for arguments that do not fit. A rule that JAX refuses to run leaves its box
     undecided, with what JAX says.
     """
-    if effort not in EFFORTS:
-        raise InputError(f"effort is one of {', '.join(EFFORTS)}, not {effort!r}")
-    if unknown := set(modes) - {"forward", "reverse"} or not modes:
-        raise InputError(f'modes are "forward" and "reverse", not {unknown}')
-    if not isinstance(order, int) or order < 1:
-        raise InputError(f"order is a positive number, not {order!r}")
-    if not noise >= 0:
-        raise InputError(f"noise is the absolute accuracy of the value, a number that is not negative, not {noise!r}")
+    _valid(effort, modes, order, noise, special, {"guards": guards, "tangent": tangent})
     start = time.perf_counter()
     facts = Facts(float(noise), None, tangent, tuple(modes), order, effort, seed)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
@@ -104,6 +97,23 @@ def check(
             rows, whole = _certified(subject, facts, watch)
     of = d_or_f if isinstance(d_or_f, (Para, Learner)) else subject.d
     return Certificate(of, ordered(rows), whole, seed, effort, time.perf_counter() - start)
+
+
+def _valid(effort: str, modes: Any, order: Any, noise: float, special: Any, functions: dict[str, Any]) -> None:
+    """Raises `InputError` for an option that is none."""
+    if effort not in EFFORTS:
+        raise InputError(f"effort is one of {', '.join(EFFORTS)}, not {effort!r}")
+    if isinstance(modes, str) or not modes or set(modes) - {"forward", "reverse"}:
+        raise InputError(f'modes are a sequence of "forward" and "reverse", such as ("reverse",), not {modes!r}')
+    if not isinstance(order, int) or order < 1:
+        raise InputError(f"order is a positive number, not {order!r}")
+    if not noise >= 0:
+        raise InputError(f"noise is the absolute accuracy of the value, a number that is not negative, not {noise!r}")
+    if not isinstance(special, (list, tuple)):
+        raise InputError(f"special is a list of points, each a tuple of arguments, such as [(0.0,)], not {special!r}")
+    for name, given in functions.items():
+        if given is not None and not callable(given):
+            raise InputError(f"{name} is a function, not {given!r}")
 
 
 def _certified(asked: Asked, facts: Facts, watch: Watch) -> tuple[list[BoxCertificate], BoxCertificate | None]:

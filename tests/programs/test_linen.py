@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from paralens import compile, draw, from_jax, reverse, summary, to_jax
+from paralens.categories.errors import PathError
 
 linen = pytest.importorskip("flax.linen")
 pytestmark = pytest.mark.long
@@ -54,6 +55,13 @@ def test_paths_find_the_parts_with_their_parameters():
     inner = MODEL.at("Block_1/MultiHeadDotProductAttention_0")
     assert inner.n_params == 8 and "MultiHeadDotProductAttention_0/key/kernel" in inner.paths
     assert MODEL.arrow.at("Block_0").definition is MODEL.arrow.at("Block_2").definition
+
+
+def test_parameters_are_named_by_their_module_as_boxes_are():
+    assert MODEL.places("Block_1") == MODEL.places("params/Block_1")
+    assert len(reverse(MODEL, wrt=["Dense_0"]).arrow.cod) == 2
+    with pytest.raises(PathError, match="no parameter 'Dense_7'"):
+        MODEL.places("Dense_7")
 
 
 def test_values_costs_and_gradients_are_those_of_the_program():
