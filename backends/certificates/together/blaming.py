@@ -58,7 +58,8 @@ def _tried(asked: Asked, row: BoxCertificate, facts: Facts) -> BoxCertificate:
     witness = row.witness
     if witness is None or witness.clause == "type":
         return row  # types are what they are
-    kept = [any(uses) for uses in zip(*(_weighs(asked, path) for path in row.paths[:PLACES]), strict=True)]
+    several = row.paths[:PLACES] if len(row.box.cod) > 1 else ()
+    kept = [any(uses) for uses in zip(*(_weighs(asked, path) for path in several), strict=True)]
     if any(kept) and not all(kept):
         return _aside(asked, row, facts, kept)
     if facts.tangent is None and any(_fills(asked, row, path) for path in row.paths[:PLACES]):
