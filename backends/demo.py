@@ -194,7 +194,10 @@ def _certify(console: Any, model: Para, params: Any, image: np.ndarray) -> None:
     from .certificates import check
 
     read = to_jax(model.at("features"))({"features": params["features"]}, image)
-    console.print("Are the derivatives right? Checked along curves, not only at points, of the head:")
+    console.print(
+        "Are the derivatives right? Checked along curves, not only at points, of the head "
+        "(intensional: but at kinks, as of relu, where no derivative exists):"
+    )
     for what, head in (("as it is", _head(nn.relu(64))), ("with a wrong rule planted", _head(_planted()))):
         found = check(head, params["head"], read, modes=("reverse",), effort="quick")
         verdicts = ", ".join(f"{name} {row.verdict}" for name, row in found.boxes.items())

@@ -68,7 +68,7 @@ def test_the_demo_reaches_its_goal_and_says_where_the_pictures_are(tmp_path, cap
         assert main(["demo", "--out", str(tmp_path), "--epochs", "8"]) == 0
     said = capsys.readouterr().out
     assert "held-out images are read correctly" in said and "digits.png" in said
-    assert "as it is: correct" in said and "planted: wrong" in said and "leaking wrong" in said
+    assert "as it is: intensional" in said and "planted: wrong" in said and "leaking wrong" in said
     for name in ("digits", "digits_open", "digits_backward", "digits_learner"):
         assert (tmp_path / f"{name}.svg").read_text().startswith("<svg")
         assert (tmp_path / f"{name}.png").read_bytes()[:4] == b"\x89PNG"

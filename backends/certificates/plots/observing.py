@@ -8,7 +8,7 @@ A sum rounds at the size of its largest terms, so three things keep small terms 
 
 An entry without a finite value has no slope, and none of what is claimed of it is part of a sum.
 
->>> start = [jnp.array([1e30] + [1.0] * 600)]
+>>> start = [jnp.array([1e30] + [1.0] * 1023)]
 >>> observed([start[0].at[1].add(0.5)], start).shape
 (1024,)
 """

@@ -15,6 +15,14 @@ from paralens.backends.certificates.stored import forget
 from paralens.backends.certificates.watching import Interrupted, breathe, watched
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A process in the background may have been started with interrupts switched off."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def two(x):
     return jnp.sin(jnp.tanh(x))
 
