@@ -180,5 +180,6 @@ REPORTS: tuple[Report, ...] = (
         **faults_at_points.beta(),
         facts=twice((0.5, 2.0), (0.5, 2.0), special=[(1.0, 1.0)]),
         expected="reported",
+        missed="at the tie the claim is the slope of one side in most directions that are drawn: a kink, and no more",
     ),
 )
