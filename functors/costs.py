@@ -157,8 +157,6 @@ def _reduce(box: Box, of: Of) -> Cost:
     return replace(gone * combine, bytes=moved)
 
 
-# What only runs the one diagram inside.
-
 NESTED: dict[str, Callable[[Box, Of], Cost]] = {
     **dict.fromkeys(sorted(having("calling")), _call),
     "scan": lambda box, of: box.params["length"] * of(box.params["body"].diagram),

@@ -28,8 +28,6 @@ from .parts import Level, below, levels_to, still_wires
 
 __all__ = ["replaced"]
 
-# What is inside of these runs as it is, and may be any diagram of its type.
-
 
 def replaced(model: Para, path: str, other: Para | Diagram) -> Para:
     """The model with another in the place of the box at a path; raises `PathError` and `CompositionError`.
@@ -69,6 +67,7 @@ def _refuse_closed(level: Level, inner: Level) -> None:
             f"{path} is a {box.name} box with its own derivative, which would not be that of what is put inside: "
             f"replace {path} itself, or open it first, which forgets the rule"
         )
+    # what is inside of a call, a loop or a branch runs as it is, and may be any diagram of its type
     if box.op and not (traits(box.op).looping or traits(box.op).calling):
         raise CompositionError(
             f"{path} is a {box.name} box, and what is inside belongs together: replace {path} itself"

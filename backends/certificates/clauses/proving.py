@@ -15,7 +15,6 @@ from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.types import Ty, wire
 from ....functors.generators import FACTS
-from ....functors.generators.facts import Elementwise
 
 __all__ = ["one_at_a_time", "proved", "small"]
 
@@ -59,7 +58,7 @@ def small(d: Diagram) -> Box | None:
         return d if small and _entries(d) <= ENTRIES // 2 else None
     if d.op not in FACTS or d.bodies:
         return None
-    if traits(d.op).pointwise or isinstance(FACTS[d.op], Elementwise):
+    if traits(d.op).pointwise:
         scalars = [Ty.of(wire((), w.dtype) for w in ty.inside) for ty in (d.dom, d.cod)]
         return Box(d.name, *scalars, op=d.op, params=dict(d.params))
     return d if _entries(d) <= ENTRIES else None

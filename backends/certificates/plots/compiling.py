@@ -18,9 +18,7 @@ from ....diagrams.syntax import Diagram
 __all__ = ["compiled"]
 
 QUICKLY: dict[str, bool | str] = {"xla_cpu_use_fusion_emitters": False}
-
-
-FEW = 8
+FEW = 8  # boxes of a small program
 
 
 def compiled(f: Callable[..., Any], d: Diagram | None) -> Any:

@@ -96,8 +96,14 @@ def _weighs(asked: Asked, path: str) -> list[bool]:
     before, rest = upto(asked.d, path), after(asked.d, path)
     if rest is None:
         return [True] * before.n_out
-    rng, region = np.random.default_rng(0), asked.region
-    points = [*asked.met, *(asked.placed(region.sample(rng)) for _ in range(WEIGHED))]
+    rng, region, run = np.random.default_rng(0), asked.region, callable_of(before)
+    wires, reads = asked.d.dom.inside, []
+    try:
+        for met in (*asked.met, *(asked.placed(region.sample(rng)) for _ in range(WEIGHED))):
+            given = [a if w.kind == "Key" else jnp.asarray(a, w.dtype) for a, w in zip(met, wires, strict=True)]
+            reads.append([*given, *run(*given)])
+    except Exception:  # what cannot be asked is at fault as long as nothing speaks against it
+        return [True] * before.n_out
 
     def weighs(k: int) -> bool:
         wire = before.cod.inside[k]
@@ -105,18 +111,12 @@ def _weighs(asked: Asked, path: str) -> list[bool]:
             return True
         try:
             slopes = callable_of(forward(rest, wrt=[asked.d.n_in + k]))
-            for met in points:
-                given = [
-                    a if w.kind == "Key" else jnp.asarray(a, w.dtype)
-                    for a, w in zip(met, asked.d.dom.inside, strict=True)
-                ]
-                made = slopes(
-                    *given, *callable_of(before)(*given), jnp.asarray(rng.normal(size=wire.shape), wire.dtype)
-                )
+            for read in reads:
+                made = slopes(*read, jnp.asarray(rng.normal(size=wire.shape), wire.dtype))
                 if any((np.asarray(t) != 0).any() for t in made[rest.n_out :]):
                     return True
             return False
-        except Exception:  # what cannot be asked is at fault as long as nothing speaks against it
+        except Exception:
             return True
 
     return [weighs(k) for k in range(before.n_out)]
