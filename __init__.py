@@ -44,6 +44,7 @@ from .diagrams import (
     losses,
     nn,
     optimizers,
+    rebuild,
     save,
 )
 from .diagrams.drawing import draw
@@ -67,10 +68,9 @@ from .functors import (
 )
 
 if TYPE_CHECKING:
-    from .backends.certificates import Certificate, assert_certified, check
-    from .backends.formulas import Symbolic, from_sympy, symbolic
-    from .backends.proofs import Proof, prove
-    from .functors.machine import machine_parameters
+    from .backends.sympy import Proof, Symbolic, assert_certified, check, from_sympy, prove, symbolic
+    from .functors.certificates import Certificate
+    from .functors.representable import machine_parameters
 
 __version__ = "0.1.0"
 
@@ -132,6 +132,7 @@ __all__ = [
     "nn",
     "optimizers",
     "prove",
+    "rebuild",
     "repeat",
     "reverse",
     "rewriting",
@@ -145,15 +146,15 @@ __all__ = [
 
 # What needs sympy, which takes half a second to import, and what few programs use is imported when it is asked for.
 LATER = {
-    "Certificate": "backends.certificates",
-    "Proof": "backends.proofs",
-    "Symbolic": "backends.formulas",
-    "assert_certified": "backends.certificates",
-    "check": "backends.certificates",
-    "from_sympy": "backends.formulas",
-    "machine_parameters": "functors.machine",
-    "prove": "backends.proofs",
-    "symbolic": "backends.formulas",
+    "Certificate": "functors.certificates",
+    "Proof": "backends.sympy",
+    "Symbolic": "backends.sympy",
+    "assert_certified": "backends.sympy",
+    "check": "backends.sympy",
+    "from_sympy": "backends.sympy",
+    "machine_parameters": "functors.representable",
+    "prove": "backends.sympy",
+    "symbolic": "backends.sympy",
 }
 
 

@@ -27,7 +27,7 @@ from ..functors.derivatives.smooth import handling
 from ..functors.learning import Learner, State
 from ..functors.rewriting import simplify
 from ..functors.summaries import summary
-from .programs import compile, to_jax
+from .jax.programs import compile, to_jax
 
 __all__ = ["classifier", "digits", "run", "trainer"]
 
@@ -169,8 +169,8 @@ def _show_gradient(console: Any, model: Para, params: Any, image: np.ndarray, la
 
 def _read(console: Any, model: Para) -> None:
     """The model as formulas, the gradient of the loss in the scores, its proof, and how far the gradient simplifies."""
-    from .formulas import symbolic
-    from .proofs import prove
+    from .sympy.formulas import symbolic
+    from .sympy.proofs import prove
 
     def said(text: Any) -> None:
         for line in str(text).splitlines():
@@ -191,7 +191,7 @@ def _read(console: Any, model: Para) -> None:
 
 def _certify(console: Any, model: Para, params: Any, image: np.ndarray) -> None:
     """The way back through the head, box by box, at what it reads of an image; then with a wrong rule in it."""
-    from .certificates import check
+    from ..functors.certificates import check
 
     read = to_jax(model.at("features"))({"features": params["features"]}, image)
     console.print(

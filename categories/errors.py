@@ -6,6 +6,8 @@ expected and what came, and what to do about it. Catch `ParalensError` to catch 
 
 from __future__ import annotations
 
+from typing import Self
+
 __all__ = [
     "CompositionError",
     "DerivativeError",
@@ -18,11 +20,30 @@ __all__ = [
     "PathError",
     "RewriteError",
     "UndecidedWarning",
+    "located",
 ]
 
 
 class ParalensError(Exception):
-    """The root of every exception that Paralens raises on purpose."""
+    """The root of every exception that Paralens raises on purpose.
+
+    `path` leads to the box at fault through the boxes around it, where the error came up at a box.
+    """
+
+    path: tuple[str, ...] = ()
+
+    def below(self, name: str) -> Self:
+        """The same error as seen from outside of the box `name`."""
+        self.path = (name, *self.path)
+        return self
+
+    @property
+    def what(self) -> str:
+        """What is said of the box at fault."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return f"at {'/'.join(self.path)}: {self.what}" if self.path else self.what
 
 
 class CompositionError(ParalensError, TypeError):
@@ -51,23 +72,9 @@ class DerivativeError(ParalensError, TypeError):
     `path` leads to the box at fault through the boxes around it.
     """
 
-    def __init__(self, what: str, path: tuple[str, ...] = ()) -> None:
-        super().__init__(what)
-        self.what, self.path = what, path
-
-    def below(self, name: str) -> DerivativeError:
-        """The same error as seen from outside of the box `name`."""
-        return type(self)(self.what, (name, *self.path))
-
-    def __str__(self) -> str:
-        return f"at {'/'.join(self.path)}: {self.what}" if self.path else self.what
-
 
 class PathError(ParalensError, KeyError):
     """A path names no box, wire or parameter of the diagram at hand."""
-
-    def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
 
 
 class FileError(ParalensError, ValueError):
@@ -80,3 +87,11 @@ class RewriteError(ParalensError, ValueError):
 
 class UndecidedWarning(UserWarning):
     """A derivative could be certified neither right nor wrong."""
+
+
+def located(error: Exception, name: str) -> None:
+    """Say of an error at which box it came up: in its path if it is one of ours, else in a note to it."""
+    if isinstance(error, ParalensError):
+        error.below(name)
+    else:
+        error.add_note(f"in the box {name}")

@@ -2,11 +2,12 @@
 
 from .box import Box
 from .builder import Var, diagram
-from .graph import Graph, interpret, normal_form
+from .graph import Graph, normal_form
 from .layers import Copy, Discard, Swap
-from .store import load, save
+from .saving.store import load, save
 from .syntax import Diagram
 from .tracing.jaxpr import from_jax
+from .traversal import interpret, rebuild
 from .types import B, C, Key, R, Ty, Wire, Z, wire
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "interpret",
     "load",
     "normal_form",
+    "rebuild",
     "save",
     "wire",
 ]

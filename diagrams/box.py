@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..categories.errors import CompositionError
-from .codec import fingerprint
 from .discopy_seam import FreeBox, FreeTy
-from .params import Body, Rule, canonical, derived, standing
+from .params import Body, LazyDiagram, canonical, derived, standing
+from .saving.codec import fingerprint
 from .syntax import Diagram, as_ty, initialize
 from .types import Ty
 
@@ -105,9 +105,9 @@ class Box(FreeBox, Diagram):
         return Box(self.name, self.dom, self.cod, op=self.op, params=params, definition=definition)
 
     @property
-    def rules(self) -> dict[str, Rule]:
+    def rules(self) -> dict[str, LazyDiagram]:
         """The derivative rules that the box carries, by name."""
-        return {k: v for k, v in self.params.items() if isinstance(v, Rule)}
+        return {k: v for k, v in self.params.items() if isinstance(v, LazyDiagram)}
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Box) and self.n_out and other.n_out:

@@ -20,9 +20,9 @@ All loops are over arrays; nothing recurses over the depth of a diagram.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from .discopy_seam import Layer
     from .syntax import Diagram
 
-__all__ = ["Builder", "Graph", "flatten", "interpret", "normal_form"]
+__all__ = ["Builder", "Graph", "flatten", "normal_form"]
 
-Value = TypeVar("Value")
 Ints = NDArray[np.int32]
 
 
@@ -226,34 +225,6 @@ def splice(build: Builder, graph: Graph, inputs: Sequence[int]) -> list[int]:
     env = list(inputs)
     for box, reads, _ in graph.steps:
         env.extend(build.add(box, [env[i] for i in reads]))
-    return [env[i] for i in graph.outputs.tolist()]
-
-
-def interpret(graph: Graph, rule: Callable[..., Sequence[Value]], values: Sequence[Value]) -> list[Value]:
-    """Run through the graph once: `rule(box, *inputs)` gives the values of a box's outputs.
-
-    Tracers, sympy expressions, intervals, costs and wires of a graph under construction are all
-    just values: this is the only traversal that functors have. Raises `CompositionError` when the
-    numbers of values do not fit.
-    """
-    if len(values) != len(graph.dom):
-        raise CompositionError(f"{len(values)} values for the {len(graph.dom)} inputs {graph.dom}")
-    env: list[Any] = list(values)
-    read, at = graph.inputs.tolist(), 0
-    last = graph.last_reads()
-    table = graph.table
-    for op in graph.ops.tolist():
-        box = table[op]
-        n = box.n_in
-        inputs = read[at : at + n]
-        made = rule(box, *[env[i] for i in inputs])
-        if len(made) != box.n_out:
-            raise CompositionError(f"the rule for {box.name} gave {len(made)} values for the outputs {box.cod}")
-        env.extend(made)
-        for i in inputs:
-            if last[i] < at + n:
-                env[i] = None  # nothing reads it again: large arrays need not wait for the end
-        at += n
     return [env[i] for i in graph.outputs.tolist()]
 
 

@@ -2,7 +2,7 @@
 
 A box holds hashable specifications only: None, bool, int, float, complex, str, tuples of these,
 dtypes, the enumerations and records of `jax.lax`, and four kinds of our own: `Body` (a diagram
-inside), `Constant` (an array), `Rule` (a diagram that is traced only when it is asked for) and `Sealed`
+inside), `Constant` (an array), `LazyDiagram` (a diagram that is traced only when it is asked for) and `Sealed`
 (what a primitive of another library was given, as it is). Any other object is let through, and
 cannot be saved. How they are written down is in `codec`.
 """
@@ -29,9 +29,9 @@ __all__ = [
     "PLAIN",
     "Body",
     "Constant",
+    "LazyDiagram",
+    "LazyRules",
     "Marked",
-    "Rule",
-    "Rules",
     "Sealed",
     "canonical",
     "derived",
@@ -125,15 +125,15 @@ KEPT = 4
 PLAIN = {type(None), bool, int, float, str}  # parameters that are just what they are
 
 # The rules whose digests are being computed, outermost first: a digest inside of them depends on where it stands.
-_above: ContextVar[tuple[Rule, ...]] = ContextVar("_above", default=())
+_above: ContextVar[tuple[LazyDiagram, ...]] = ContextVar("_above", default=())
 
 
-def standing() -> tuple[Rule, ...]:
+def standing() -> tuple[LazyDiagram, ...]:
     """The rules around a digest that is computed now, which it depends on."""
     return _above.get()
 
 
-class Rule:
+class LazyDiagram:
     """A diagram that is made when first asked for, such as a user's derivative rule, traced once.
 
     A rule may contain the very box that it belongs to; its digest then says how far up it stands.
@@ -187,16 +187,16 @@ class Rule:
         return digest
 
     def __repr__(self) -> str:
-        return "Rule(...)" if self._diagram is None else f"Rule({self._diagram!r})"
+        return "LazyDiagram(...)" if self._diagram is None else f"LazyDiagram({self._diagram!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rule, (None, self.depth, self.label), (self.known(),)
+        return LazyDiagram, (None, self.depth, self.label), (self.known(),)
 
     def __setstate__(self, state: tuple[Diagram | None]) -> None:
         (self._diagram,) = state
 
 
-class Rules:
+class LazyRules:
     """The derivative rules of a function that looks at which of its inputs move: others for each set of these.
 
     A set of rules is made when it is first asked for. What a function does where other inputs move cannot be told
@@ -208,15 +208,15 @@ class Rules:
 
     def __init__(
         self,
-        make: Callable[[tuple[int, ...]], Mapping[str, Rule]] | None = None,
+        make: Callable[[tuple[int, ...]], Mapping[str, LazyDiagram]] | None = None,
         label: str = "",
         token: str = "",
-        known: Mapping[tuple[int, ...], Mapping[str, Rule]] | None = None,
+        known: Mapping[tuple[int, ...], Mapping[str, LazyDiagram]] | None = None,
     ) -> None:
         self._make, self.label, self.token = make, label, token or secrets.token_hex(8)
         self.known = {k: dict(v) for k, v in (known or {}).items()}
 
-    def where(self, still: tuple[int, ...]) -> dict[str, Rule]:
+    def where(self, still: tuple[int, ...]) -> dict[str, LazyDiagram]:
         """The rules where these inputs stand still and all others move."""
         if still not in self.known:
             if self._make is None:
@@ -227,16 +227,16 @@ class Rules:
         return self.known[still]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rules) and self.token == other.token
+        return isinstance(other, LazyRules) and self.token == other.token
 
     def __hash__(self) -> int:
         return hash(self.token)
 
     def __repr__(self) -> str:
-        return "Rules(...)"
+        return "LazyRules(...)"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Rules, (None, self.label, self.token, self.known)
+        return LazyRules, (None, self.label, self.token, self.known)
 
 
 def derived(owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:

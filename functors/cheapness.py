@@ -118,25 +118,25 @@ class GradientCost:
         both, forward = self.both, self.forward
         table = [
             ("", "forward", "with reverse", "ratio"),
-            ("operations", human(operations(forward)), human(operations(both)), shown(self.ratio)),
-            ("FLOPs", human(forward.flops), human(both.flops), shown(self.flop_ratio)),
-            ("bytes", human(forward.bytes), human(both.bytes), shown(times_over(both.bytes, forward.bytes))),
+            ("operations", human(operations(forward)), human(operations(both)), format_ratio(self.ratio)),
+            ("FLOPs", human(forward.flops), human(both.flops), format_ratio(self.flop_ratio)),
+            ("bytes", human(forward.bytes), human(both.bytes), format_ratio(times_over(both.bytes, forward.bytes))),
         ]
         boxes = [("dearest boxes", "", "", "")] + [
-            (row.path, human(operations(row.forward)), human(operations(row.both)), shown(row.ratio))
+            (row.path, human(operations(row.forward)), human(operations(row.both)), format_ratio(row.ratio))
             for row in [row for row in self.rows if operations(row.forward)][:SHOWN]
         ]
         bound = (
-            f"bound {shown(self.bound)}: no box over {shown(self.constant)} times its own, and {human(self.free)} "
-            "operations in the reverse of copies and moved entries"
+            f"bound {format_ratio(self.bound)}: no box over {format_ratio(self.constant)} times its own, and "
+            f"{human(self.free)} operations in the reverse of copies and moved entries"
         )
         return "\n".join([*aligned([*table, ("", "", "", ""), *boxes]), "", bound])
 
     def __repr__(self) -> str:
-        return f"<GradientCost {shown(self.ratio)}, at most {shown(self.bound)}>"
+        return f"<GradientCost {format_ratio(self.ratio)}, at most {format_ratio(self.bound)}>"
 
 
-def shown(ratio: float) -> str:
+def format_ratio(ratio: float) -> str:
     """A ratio for people."""
     return "∞" if ratio == float("inf") else f"{ratio:.2f}"
 
@@ -249,7 +249,7 @@ class _Flow:
         for w, on in zip(graph.outputs.tolist(), present, strict=True):
             self.coming[w] += on and way.active[w]
         for (box, reads, writes), optic in zip(way.nodes, way.optics, strict=True):
-            asked = tuple(bool(way.there[w]) for w in writes)
+            asked = tuple(bool(way.flows[w]) for w in writes)
             wants = tuple(optic is not None and bool(way.active[i]) for i in reads)
             self.passed.append((box, wants, asked))
             for j in () if optic is None else optic.gives:

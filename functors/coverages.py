@@ -1,6 +1,6 @@
 """Coverage: how each primitive of the installed JAX is differentiated.
 
-    written   by a fact of ours: linear, elementwise, bilinear or opaque (any other tangent map)
+    written   by a fact of ours: linear, elementwise, bilinear or general (any other tangent map)
     silent    no tangent passes, by a fact of ours
     nested    as a box that carries diagrams, or as the diagram inside of it
     oracle    by JAX's own derivative, traced once for each kind of box
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -34,12 +34,13 @@ from ..diagrams.box import Box
 from ..diagrams.syntax import Diagram
 from ..diagrams.tracing.effects import SEALED
 from ..diagrams.tracing.jaxpr import READERS, from_jax
-from ..diagrams.tracing.primitives import known, primitive
+from ..diagrams.tracing.lookup import known, primitive
+from ..diagrams.traversal import every_box
 from ..diagrams.types import R
+from .derivative_rules import FACTS
+from .derivative_rules.facts import LocallyConstant
 from .derivatives.derivative import forward, reverse
 from .derivatives.smooth import NESTED
-from .generators import FACTS
-from .generators.facts import Silent
 
 __all__ = ["Coverage", "CoverageRow", "coverage"]
 
@@ -100,7 +101,7 @@ def coverage() -> Coverage:
 
 def _handling(name: str) -> tuple[str, str]:
     fact = FACTS.get(name)
-    if isinstance(fact, Silent):
+    if isinstance(fact, LocallyConstant):
         return "silent", "locally constant"
     if fact is not None:
         return "written", type(fact).__name__.lower()
@@ -135,18 +136,10 @@ def _how(name: str, box: Box) -> str:
 
 def _found(name: str, d: Diagram) -> Box | None:
     """The box of a primitive in a diagram, or the sealed one that it stands in."""
-    boxes = list(_every_box(d))
+    boxes = list(every_box(d))
     own = [box for box in boxes if box.op == name]
     sealed = [box for box in boxes if box.op in SEALED and f" {name}[" in str(box.params["jaxpr"])]
     return next(iter([*own, *sealed]), None)
-
-
-def _every_box(d: Diagram) -> Iterator[Box]:
-    todo = [d]
-    while todo:
-        for box in todo.pop().graph.table:
-            yield box
-            todo.extend(box.bodies.values())
 
 
 def _reason(functor: Callable[[Diagram], Diagram], d: Diagram) -> str:

@@ -48,7 +48,7 @@ from ..diagrams.tracing.emit import callable_of
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.types import Ty, Wire
 from .derivatives.derivative import Differential, forward, lens, reverse
-from .derivatives.loops import Parts
+from .derivatives.scan import Parts
 
 __all__ = [
     "GLUINGS",
@@ -304,13 +304,13 @@ def on_lines(box: Diagram, *, order: int = 1, back: bool = True) -> Evidence:
     and looks at special points is a better `evidence` for `glued`.
     """
     f = _glued(box, order, back, {})
-    ahead, behind = [], []
+    onward, back_again = [], []
     for seed, length in enumerate((1.0, 0.3, 0.01)):
         plot, rng = lines(box.dom, seed, order, length=length), np.random.default_rng(seed)
-        ahead.append(preserved(f, plot, callable_of))
+        onward.append(preserved(f, plot, callable_of))
         w = [_drawn(c, rng, (-1.0, 1.0)) for c in f.cod.pair.back.inside]
-        behind.append(paired(f, plot, w, callable_of, holds=integral).below("back"))
-    ways = (ahead, behind) if back else (ahead,)
+        back_again.append(paired(f, plot, w, callable_of, holds=integral).below("back"))
+    ways = (onward, back_again) if back else (onward,)
     return Evidence.worst(Evidence.worst([e for e in way if e.holds is not None] or way) for way in ways)
 
 

@@ -21,7 +21,7 @@ from ..diagrams.drawing.style import COTANGENT, SOFT
 from ..diagrams.nn import activations
 from ..diagrams.syntax import Diagram
 from ..diagrams.types import R
-from .cheapness import GradientCost, gradient_cost, shown
+from .cheapness import GradientCost, format_ratio, gradient_cost
 from .summaries import human, operations
 
 __all__ = ["LAYERS", "gradient_chart", "layer_gradients"]
@@ -97,4 +97,4 @@ def _bar(name: str, found: GradientCost, y: float, unit: float, bound: float) ->
     width = min(unit * found.ratio, RIGHT - LEFT)
     tip = f"{name}: {human(operations(found.forward))} operations, with reverse {human(operations(found.both))}"
     bar = Rect(LEFT, y + 2, width, LINE - 4, 2, "defined" if found.ratio <= bound else "derivative", tip)
-    return [label, bar, Text(LEFT + width + 5, y + 12, shown(found.ratio), 10, fill=SOFT, halo=True)]
+    return [label, bar, Text(LEFT + width + 5, y + 12, format_ratio(found.ratio), 10, fill=SOFT, halo=True)]

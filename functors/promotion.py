@@ -22,12 +22,12 @@ from jax import lax
 
 from ..categories.errors import NoMeaningError
 from ..diagrams.box import Box
-from ..diagrams.graph import Builder, interpret
-from ..diagrams.params import Body, Constant, Rule, Rules, derived
+from ..diagrams.params import Body, Constant, LazyDiagram, LazyRules, derived
 from ..diagrams.syntax import Diagram
 from ..diagrams.tracing.jaxpr import from_jax
+from ..diagrams.traversal import every_box, rebuild
 from ..diagrams.types import Ty, Wire, wire
-from .generators import FACTS
+from .derivative_rules import FACTS
 
 __all__ = ["promoted", "rounded_constants", "wide_dtype"]
 
@@ -50,24 +50,19 @@ def promoted(d: Diagram) -> Diagram:
 
     Raises `NoMeaningError` for a box that reads the bits of a float, or that holds a function for one format.
     """
-    build = Builder(wide(d.dom))
+    return rebuild(d.graph, _image, dom=wide(d.dom), cod=wide(d.cod))
 
-    def rule(box: Box, *wires: int) -> Any:
-        if box.op == "convert_element_type" and box.dom.inside[0].kind == box.cod.inside[0].kind in WIDE:
-            return wires
-        if box.op == "reduce_precision":
-            return wires
-        floats = any(w.kind in WIDE for w in box.dom.inside)
-        if not floats and not box.bodies and any(w.kind in WIDE for w in box.cod.inside):
-            made = build.add(box, wires)
-            return [
-                w if wide(Ty(t)) == Ty(t) else build.add(_widening(t), [w])[0]
-                for w, t in zip(made, box.cod.inside, strict=True)
-            ]
-        return build.add(derived(box, "promoted", lambda: _box(box)), wires)
 
-    outputs = interpret(d.graph, rule, list(range(d.n_in)))
-    return Diagram.of_graph(build.finish(outputs, wide(d.cod)))
+def _image(box: Box) -> Diagram:
+    if box.op == "convert_element_type" and box.dom.inside[0].kind == box.cod.inside[0].kind in WIDE:
+        return Diagram.id(wide(box.dom))
+    if box.op == "reduce_precision":
+        return Diagram.id(wide(box.dom))
+    floats = any(w.kind in WIDE for w in box.dom.inside)
+    if not floats and not box.bodies and any(w.kind in WIDE for w in box.cod.inside):
+        widened = [Diagram.id(Ty(w)) if wide(Ty(w)) == Ty(w) else _widening(w) for w in box.cod.inside]
+        return box.then(Diagram.id(Ty()).tensor(*widened))
+    return derived(box, "promoted", lambda: _box(box))
 
 
 def _widening(w: Wire) -> Box:
@@ -87,21 +82,21 @@ def _box(box: Box) -> Box:
 
 def _is_function(value: Any) -> bool:
     """Whether a parameter is a function of Python, which no functor sees into."""
-    return callable(value) and not isinstance(value, (type, Body, Rule, Constant))
+    return callable(value) and not isinstance(value, (type, Body, LazyDiagram, Constant))
 
 
 def _param(value: Any) -> Any:
     if isinstance(value, Body):
         return Body(promoted(value.diagram), value.closed, value.weak)
-    if isinstance(value, Rule):
-        return Rule(lambda: promoted(value.diagram), value.depth, value.label)
-    if isinstance(value, Rules):
+    if isinstance(value, LazyDiagram):
+        return LazyDiagram(lambda: promoted(value.diagram), value.depth, value.label)
+    if isinstance(value, LazyRules):
         made = value.where
 
-        def wider(still: tuple[int, ...]) -> dict[str, Rule]:
-            return {k: Rule(lambda r=r: promoted(r.diagram), r.depth, r.label) for k, r in made(still).items()}
+        def wider(still: tuple[int, ...]) -> dict[str, LazyDiagram]:
+            return {k: LazyDiagram(lambda r=r: promoted(r.diagram), r.depth, r.label) for k, r in made(still).items()}
 
-        return Rules(wider, value.label, f"{value.token} promoted")
+        return LazyRules(wider, value.label, f"{value.token} promoted")
     if isinstance(value, Constant):
         array = np.asarray(value.value)
         return Constant(array.astype(_dtype(array.dtype)), value.weak)
@@ -121,21 +116,8 @@ def _dtype(dtype: np.dtype) -> np.dtype:
 
 def rounded_constants(d: Diagram) -> bool:
     """Whether a constant of the diagram, its rules included, is a rounded number: one that fills its format."""
-    seen: set[int] = set()
-    todo = [d]
-    while todo:
-        graph = todo.pop().graph
-        for box in graph.table:
-            if id(box) in seen:
-                continue
-            seen.add(id(box))
-            todo.extend(box.bodies.values())
-            for value in box.params.values():
-                known = value.known() if isinstance(value, Rule) else None
-                todo.extend([] if known is None else [known])
-                if isinstance(value, Constant) and _rounded(np.asarray(value.value)):
-                    return True
-    return False
+    constants = (v for box in every_box(d, rules=True) for v in box.params.values() if isinstance(v, Constant))
+    return any(_rounded(np.asarray(v.value)) for v in constants)
 
 
 def _rounded(array: np.ndarray) -> bool:

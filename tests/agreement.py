@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from paralens import from_jax, to_jax
+from paralens.functors.derivative_rules import FACTS
 from paralens.functors.derivatives.derivative import forward, reverse
 from paralens.functors.derivatives.smooth import NESTED
-from paralens.functors.generators import FACTS
 
 TOLERANCE = {"float64": 1e-9, "complex128": 1e-9, "float32": 2e-4, "complex64": 2e-4, "bfloat16": 4e-2, "float16": 4e-3}
 

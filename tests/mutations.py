@@ -20,14 +20,13 @@ import numpy as np
 from jax import lax
 from small_cases import CASES, Case
 
-from paralens import R, from_jax, to_jax
-from paralens.backends.certificates.checking import check
+from paralens import R, check, from_jax, to_jax
 from paralens.categories.errors import ParalensError
 from paralens.diagrams.box import Box
 from paralens.diagrams.syntax import Diagram
+from paralens.functors.derivative_rules import FACTS
+from paralens.functors.derivative_rules.facts import Bilinear, Elementwise, General, Linear, LocallyConstant
 from paralens.functors.derivatives.derivative import forward, reverse
-from paralens.functors.generators import FACTS
-from paralens.functors.generators.facts import Bilinear, Elementwise, Linear, Opaque, Silent
 
 FACTOR = 1 + 1e-6
 
@@ -131,13 +130,13 @@ def _opaque(fact, inputs):
         yield f"{part} frozen", replace(fact, **{part: new}), 2
 
 
-KINDS = {Elementwise: _elementwise, Bilinear: _bilinear, Linear: _linear, Opaque: _opaque}
+KINDS = {Elementwise: _elementwise, Bilinear: _bilinear, Linear: _linear, General: _opaque}
 
 
 def mutants(op, inputs):
     """All mutants of a generator that takes at most so many inputs."""
     fact = FACTS[op]
-    if isinstance(fact, Silent):
+    if isinstance(fact, LocallyConstant):
         return []
     return [Mutant(op, kind, new, order) for kind, new, order in KINDS[type(fact)](fact, inputs)]
 

@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from paralens import C, R, Z
-from paralens.functors.generators.elementary import ELEMENTARY
+from paralens.functors.derivative_rules.elementary import ELEMENTARY
 
 NUMBER, PAIR, THREE, SQUARE = R(), R(2), R(3), R(2, 2)
 

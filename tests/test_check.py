@@ -90,7 +90,7 @@ def test_a_witness_runs_again_and_says_the_same():
 
 
 def test_the_same_seed_gives_the_same_certificate():
-    from paralens.backends.certificates.stored import forget
+    from paralens.functors.certificates.stored import forget
 
     texts = []
     for _ in range(2):

@@ -50,7 +50,7 @@ def test_each_third_party_seam_is_one_file():
             for seam in users:
                 if name == seam or name.startswith(seam + "."):
                     users[seam].add(path.name)
-    assert users == {"discopy": {"discopy_seam.py"}, "jax.extend": {"primitives.py"}, "jax._src": set()}
+    assert users == {"discopy": {"discopy_seam.py"}, "jax.extend": {"lookup.py"}, "jax._src": set()}
 
 
 def test_the_package_list_names_every_folder_with_code():
@@ -74,6 +74,12 @@ def test_files_are_short_and_every_module_says_what_it_is():
     for room in ROOMS:
         for folder in [ROOT / room, *[p for p in (ROOT / room).iterdir() if p.is_dir()]]:
             assert len(list(folder.glob("*.py"))) <= 15, folder
+
+
+def test_no_two_modules_of_a_room_bear_the_same_name():
+    for room in ROOMS:
+        names = [p.name for p in (ROOT / room).rglob("*.py") if p.name != "__init__.py"]
+        assert not {n for n in names if names.count(n) > 1}, room
 
 
 def test_functions_are_short():

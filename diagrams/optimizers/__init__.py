@@ -16,10 +16,10 @@ Transformations of the change (`clip`, `clip_by_global_norm`, `add_weight_decay`
 
 from . import schedules
 from .changes import add_weight_decay, clip, clip_by_global_norm
-from .combine import ascending, by_path, frozen
 from .library import adagrad, adam, adamw, gradient, lion, momentum, nesterov, rmsprop, sgd
 from .optax_seam import from_optax
 from .optimizer import Cell, Optimizer, chain
+from .partition import ascending, by_path, frozen
 
 __all__ = [
     "Cell",

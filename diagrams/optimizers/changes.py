@@ -23,8 +23,8 @@ from ..graph import Builder
 from ..nn.make import wide
 from ..syntax import Diagram
 from ..types import Ty
-from .arrays import box, by_array, number, times
 from .optimizer import Cell, Optimizer, changes, pair, weights
+from .per_array import box, by_array, number, times
 from .schedules import Rate
 
 __all__ = ["add_weight_decay", "clip", "clip_by_global_norm", "negated"]

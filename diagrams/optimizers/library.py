@@ -29,8 +29,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from .arrays import by_array, number, times
 from .optimizer import Optimizer
+from .per_array import by_array, number, times
 from .schedules import Rate
 
 __all__ = ["adagrad", "adam", "adamw", "gradient", "lion", "momentum", "nesterov", "rmsprop", "sgd"]
@@ -70,10 +70,10 @@ def nesterov(rate: Rate, decay: float = 0.9) -> Optimizer:
     The points at which the model is evaluated are the iterates of `optax.sgd(..., nesterov=True)`, schedules included.
     """
     state, numbers = [("trace", 0.0)], {"decay": decay}
-    return by_array("nesterov", _nesterov, rate=rate, state=state, numbers=numbers, ahead=_ahead)
+    return by_array("nesterov", _nesterov, rate=rate, state=state, numbers=numbers, lookahead=_lookahead)
 
 
-def _ahead(p: jax.Array, trace: jax.Array, *, last: Any, decay: float) -> jax.Array:
+def _lookahead(p: jax.Array, trace: jax.Array, *, last: Any, decay: float) -> jax.Array:
     return p + times(last, decay * trace)
 
 
@@ -81,7 +81,7 @@ def _nesterov(
     p: jax.Array, q: jax.Array, trace: jax.Array, *, rate: Any, last: Any, decay: float
 ) -> tuple[jax.Array, ...]:
     # for a constant rate this is p + rate * trace', the same as momentum
-    return q + decay * trace, _ahead(p, trace, last=last, decay=decay) + times(rate, q)
+    return q + decay * trace, _lookahead(p, trace, last=last, decay=decay) + times(rate, q)
 
 
 def adagrad(rate: Rate, initial_accumulator_value: float = 0.1, eps: float = 1e-7) -> Optimizer:

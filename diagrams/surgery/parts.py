@@ -23,7 +23,7 @@ from ..syntax import Diagram
 from ..types import Ty
 from .opening import entrance, into, missing, splice_at
 
-__all__ = ["Level", "below", "levels_to", "part", "still_wires"]
+__all__ = ["Level", "below", "dataless_wires", "levels_to", "part"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +31,14 @@ class Level:
     """A graph on the way down a path.
 
     `above` is the path to it, `label` which body of the box around it it is, `node` where the path goes on. For each
-    input, `still` says whether it is free of the model's data, and `entry` which parameter it is, if it is one.
+    input, `dataless` says whether it is free of the model's data, and `entry` which parameter it is, if it is one.
     """
 
     graph: Graph
     above: Path
     label: str
     node: int
-    still: tuple[bool, ...]
+    dataless: tuple[bool, ...]
     entry: tuple[Entry | None, ...]
 
     @cached_property
@@ -67,30 +67,30 @@ def levels_to(model: Para, path: str) -> list[Level]:
     """The graphs from the whole down to the one whose box the path names; raises `PathError`."""
     parts, graph, above, label = tuple(path.split("/")), model.arrow.graph, (), ""
     n = len(model.dom)
-    still = (*[False] * n, *[True] * model.n_params)
+    dataless = (*[False] * n, *[True] * model.n_params)
     entry: tuple[Entry | None, ...] = (*[None] * n, *model.entries)
     found: list[Level] = []
     while True:
         names = graph.names()
         if parts[0] not in names:
             raise PathError(missing(parts[0], "/".join(above), names))
-        level = Level(graph, above, label, names.index(parts[0]), still, entry)
+        level = Level(graph, above, label, names.index(parts[0]), dataless, entry)
         found.append(level)
         above, parts = (*above, parts[0]), parts[1:]
         if not parts:
             return found
         label, parts = into(level.box, parts, "/".join(above))
         body = level.box.bodies[label]
-        still, entry = _inside(level, label, body)
+        dataless, entry = _inside(level, label, body)
         if not parts:  # the whole body, as a box of its own
-            return [*found, Level(body.boxed(label).graph, above, label, 0, still, entry)]
+            return [*found, Level(body.boxed(label).graph, above, label, 0, dataless, entry)]
         above, graph = (*above, label) if label else above, body.graph
 
 
 def _inside(level: Level, label: str, body: Diagram) -> tuple[tuple[bool, ...], tuple[Entry | None, ...]]:
     """What the inputs of a body carry."""
     box, reads, _ = level.nodes[level.node]
-    standing = still_wires(level.graph, level.still)
+    standing = dataless_wires(level.graph, level.dataless)
     places = entrance(box, label, body) or [None] * len(body.dom)
     n_fixed, n_slices = len(places), len(places)  # what changes from step to step lies between
     if box.op == "scan":
@@ -98,7 +98,7 @@ def _inside(level: Level, label: str, body: Diagram) -> tuple[tuple[bool, ...], 
         n_slices = n_fixed + box.params["num_carry"]
     elif box.op == "while":
         n_fixed = box.params["cond_nconsts" if label.startswith("cond") else "body_nconsts"]
-    still: list[bool] = []
+    dataless: list[bool] = []
     entry: list[Entry | None] = []
     for j, i in enumerate(places):
         wire = reads[i] if i is not None and not n_fixed <= j < n_slices else None
@@ -106,16 +106,16 @@ def _inside(level: Level, label: str, body: Diagram) -> tuple[tuple[bool, ...], 
         if here is not None and j >= n_slices:
             here = (here[0], _slice(here[1], Ty.of((body.dom.inside[j],))))
         # where the steps of a loop read a slice or a copy of what other boxes make, that is data to its body
-        still.append(wire is not None and standing[wire] and (here is not None or not label))
+        dataless.append(wire is not None and standing[wire] and (here is not None or not label))
         entry.append(here)
-    return tuple(still), tuple(entry)
+    return tuple(dataless), tuple(entry)
 
 
 def _slice(q: Param, ty: Ty) -> Param:
     return Param(ty, q.init.init if isinstance(q.init, Stacked) else None)
 
 
-def still_wires(graph: Graph, inputs: Sequence[bool]) -> list[bool]:
+def dataless_wires(graph: Graph, inputs: Sequence[bool]) -> list[bool]:
     """The wires that depend on inputs that stand still alone."""
     found = list(inputs)
     for _, reads, writes in graph.nodes():
@@ -134,7 +134,7 @@ def part(model: Para, path: str) -> Para:
     root, graph, node = levels[first], levels[first].graph, levels[first].node
     for level in levels[first + 1 :]:
         graph, node = splice_at(graph, node), node + level.node
-    arrow, inputs = _with_its_weights(graph, node, still_wires(graph, root.still))
+    arrow, inputs = _with_its_weights(graph, node, dataless_wires(graph, root.dataless))
     entries = [e for i in inputs if (e := root.entry[i]) is not None]
     rest = [below(p, last.path) for p, _ in entries]
     named = [p if b is None else (last.box.name, *b[1]) for (p, _), b in zip(entries, rest, strict=True)]
@@ -143,18 +143,18 @@ def part(model: Para, path: str) -> Para:
     return Para(arrow, [(p, q) for p, (_, q) in zip(named, entries, strict=True)])
 
 
-def _with_its_weights(graph: Graph, node: int, still: Sequence[bool]) -> tuple[Diagram, list[int]]:
+def _with_its_weights(graph: Graph, node: int, dataless: Sequence[bool]) -> tuple[Diagram, list[int]]:
     """The box at a node after all that makes its weights, and the inputs that stand still which are read for it."""
     nodes = list(graph.nodes())
     box, reads, _ = nodes[node]
-    wanted = {w for w in reads if still[w]}
+    wanted = {w for w in reads if dataless[w]}
     before = []
     for k in range(node - 1, -1, -1):
         if any(w in wanted for w in nodes[k][2]):
             before.append(k)
             wanted.update(nodes[k][1])
     inputs = [w for w in dict.fromkeys([*reads, *sorted(wanted)]) if w in wanted and w < len(graph.dom)]
-    data = [w for w in reads if not still[w]]
+    data = [w for w in reads if not dataless[w]]
     if not before and list(reads) == [*data, *inputs]:
         return box, inputs
     types = graph.wires()
@@ -163,7 +163,7 @@ def _with_its_weights(graph: Graph, node: int, still: Sequence[bool]) -> tuple[D
     for k in reversed(before):
         new.update(zip(nodes[k][2], build.add(nodes[k][0], [new[w] for w in nodes[k][1]]), strict=True))
     numbers = iter(range(len(data)))
-    made = build.add(box, [new[w] if still[w] else next(numbers) for w in reads])
+    made = build.add(box, [new[w] if dataless[w] else next(numbers) for w in reads])
     return Diagram.of_graph(build.finish(made, box.cod)), inputs
 
 

@@ -24,7 +24,7 @@ from ..graph import Builder
 from ..primitives import traits
 from ..syntax import Diagram, require
 from ..types import Ty, Wire
-from .parts import Level, below, levels_to, still_wires
+from .parts import Level, below, dataless_wires, levels_to
 
 __all__ = ["replaced"]
 
@@ -87,10 +87,13 @@ def _one_box(other: Para, name: str) -> tuple[Box, list[Entry]]:
 def _data(level: Level, new: Box, n_own: int, path: str) -> list[int]:
     """The wires that the new box reads: the data that the old one did, with the constants if it takes these too."""
     box, reads, _ = level.nodes[level.node]
-    still, constant = still_wires(level.graph, level.still), still_wires(level.graph, [False] * len(level.still))
+    dataless, constant = (
+        dataless_wires(level.graph, level.dataless),
+        dataless_wires(level.graph, [False] * len(level.dataless)),
+    )
     types = level.graph.wires()
     dom = new.dom.inside[: new.n_in - n_own]
-    choices = [[w for w in reads if not still[w]], [w for w in reads if not still[w] or constant[w]]]
+    choices = [[w for w in reads if not dataless[w]], [w for w in reads if not dataless[w] or constant[w]]]
     for wires in choices:
         if tuple(types[w] for w in wires) == tuple(dom) and new.n_out == box.n_out:
             return wires
@@ -196,10 +199,10 @@ def _assembled(model: Para, top: Level, made: _Exchange, old: Sequence[Entry], n
     later = {w - n for _, reads, _ in top.nodes[top.node + 1 :] for w in reads}
     later -= {w - n for _, reads, _ in top.nodes[: top.node + 1] for w in reads}
     at = min(dropped or later, default=len(old))
-    ahead = [i for i in left if i < at]
+    before = [i for i in left if i < at]
     n_left, n_new = len(left), len(new)
-    order = [*range(n + len(ahead)), *range(n + len(ahead) + n_new, n + n_left + n_new)]
-    order += range(n + len(ahead), n + len(ahead) + n_new)
-    entries = [*(old[i] for i in ahead), *new, *(old[i] for i in left if i >= at)]
+    order = [*range(n + len(before)), *range(n + len(before) + n_new, n + n_left + n_new)]
+    order += range(n + len(before), n + len(before) + n_new)
+    entries = [*(old[i] for i in before), *new, *(old[i] for i in left if i >= at)]
     dom = model.dom @ Ty.of(q.wire for _, q in entries)
     return Para(Diagram.wires(dom, order).then(Diagram.of_graph(made.graph)), entries)

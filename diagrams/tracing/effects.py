@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ...categories.errors import EffectError
-from .primitives import DEBUG, foreign
+from .lookup import DEBUG, foreign
 
 __all__ = ["DEBUGGING", "SEALED", "held"]
 

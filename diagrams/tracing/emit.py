@@ -18,11 +18,12 @@ from jax.custom_derivatives import SymbolicZero
 
 from ...categories.errors import NoMeaningError
 from ..box import Box
-from ..graph import Graph, interpret
+from ..graph import Graph
 from ..params import Body, Constant, Sealed, derived
 from ..syntax import Diagram
+from ..traversal import interpret
 from .arrays import array_or_key, aval, spread
-from .primitives import primitive
+from .lookup import primitive
 from .weakness import is_weak, weakly
 
 __all__ = ["apply_box", "callable_of", "evaluate", "narrowed"]

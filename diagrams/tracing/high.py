@@ -16,7 +16,7 @@ import jax
 from ..box import Box
 from ..types import Ty
 from .arrays import aval
-from .primitives import CHECKPOINT
+from .lookup import CHECKPOINT
 from .rules import Reader, custom
 
 __all__ = ["high"]

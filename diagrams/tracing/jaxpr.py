@@ -35,8 +35,8 @@ from .arguments import note_arguments
 from .arrays import FLOAT0, aval, constant, types_of
 from .effects import DEBUGGING, SEALED, held
 from .high import high
+from .lookup import foreign, remember
 from .modules import named_modules
-from .primitives import foreign, remember
 from .rules import Level, custom
 from .scopes import Scopes, closed, noted, scopes_of
 

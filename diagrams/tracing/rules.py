@@ -15,7 +15,7 @@ import jax
 
 from ...categories.errors import DerivativeError
 from ..box import Box
-from ..params import Body, Rule, Rules
+from ..params import Body, LazyDiagram, LazyRules
 from ..syntax import Diagram
 from ..types import Ty, Wire
 from .arrays import FLOAT0, aval, spread, wire_of
@@ -24,7 +24,7 @@ from .sameness import changeable, program
 __all__ = ["Level", "custom"]
 
 Makers = dict[str, Callable[[], Any]]  # each traces a rule to a jaxpr
-Enclosing = tuple[tuple[Hashable, dict[str, Rule]], ...]
+Enclosing = tuple[tuple[Hashable, dict[str, LazyDiagram]], ...]
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class Level:
 class Kind:
     """Calls of one custom rule that are the same program: one box, and the parameters of the calls."""
 
-    told: Hashable
+    signature: Hashable
     calls: list[Any]
     box: Box | None = None
 
@@ -74,9 +74,9 @@ def custom(reader: Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     line = _line(eqn.params)
     still = tuple(i for i, v in enumerate(eqn.invars) if i < eqn.params["num_consts"] or reader.constant_at(v))
     still = (*still, *_closed_over(reader, eqn, dom, still))
-    told, wide = _told(eqn.params), bool(jax.config.read("jax_enable_x64"))
-    key = (op, name, line, definition, dom, cod, still, _weak(eqn), wide, told)
-    kind = reader.level.kinds.setdefault(key, Kind(told, []))
+    signature, wide = _signature(eqn.params), bool(jax.config.read("jax_enable_x64"))
+    key = (op, name, line, definition, dom, cod, still, _weak(eqn), wide, signature)
+    kind = reader.level.kinds.setdefault(key, Kind(signature, []))
     kind.calls.append(eqn.params)
     if kind.box is None:
         rules = dict(reader.level.enclosing).get(key)
@@ -95,20 +95,20 @@ def _rules(
     enclosing = (*reader.level.enclosing, (key, rules))
     debug = reader.level.debug
 
-    def where(still: tuple[int, ...]) -> dict[str, Rule]:
+    def where(still: tuple[int, ...]) -> dict[str, LazyDiagram]:
         makers = {k: _checked(label.split(" (")[0], kind, _at_this_width(m)) for k, m in _makers(*call, still).items()}
         return {
-            k: Rule(lambda m=m: reader.read(m(), Level(enclosing, debug)), len(enclosing) - 1, label)
+            k: LazyDiagram(lambda m=m: reader.read(m(), Level(enclosing, debug)), len(enclosing) - 1, label)
             for k, m in makers.items()
         }
 
     rules |= where(still)
     if call[0].params.get("symbolic_zeros"):
-        rules["moving"] = Rules(where, label)
+        rules["moving"] = LazyRules(where, label)
     return rules
 
 
-def _told(params: dict[str, Any]) -> Hashable:
+def _signature(params: dict[str, Any]) -> Hashable:
     """What there is to tell of the user's functions in a call, and of what JAX wrapped around them."""
     # `out_trees` tells what the rules gave when they were traced
     return program(tuple((k, v) for k, v in sorted(params.items()) if k not in ("call_jaxpr", "out_trees")))
@@ -122,7 +122,11 @@ def _checked(name: str, kind: Kind, make: Callable[[], Any]) -> Callable[[], Any
     """The same tracing, refused where calls that share it were the same and are not any more."""
 
     def traced() -> Any:
-        if len(kind.calls) > 1 and changeable(kind.told) and any(_told(p) != kind.told for p in kind.calls):
+        if (
+            len(kind.calls) > 1
+            and changeable(kind.signature)
+            and any(_signature(p) != kind.signature for p in kind.calls)
+        ):
             raise DerivativeError(
                 f"two calls of {name} share its derivative rule, and a list or dict that they were given has changed "
                 "since from_jax: give tuples, or change it before"

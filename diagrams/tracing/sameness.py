@@ -91,9 +91,9 @@ def _parts(kind: type) -> Callable[[Any], Sequence[Any]] | None:
     return None
 
 
-def changeable(told: Any) -> bool:
+def changeable(signature: Any) -> bool:
     """Whether a program was given a list or a dict, which may hold something else later."""
-    return isinstance(told, tuple) and (told[:1] in ((list,), (dict,)) or any(map(changeable, told)))
+    return isinstance(signature, tuple) and (signature[:1] in ((list,), (dict,)) or any(map(changeable, signature)))
 
 
 def _function(f: FunctionType) -> Sequence[Any]:

@@ -31,8 +31,9 @@ import numpy as np
 from ...categories.errors import CompositionError, NoMeaningError
 from ...diagrams.box import Box
 from ...diagrams.circuits import Number, Ring, add, constant, matrix_of, multiply, polynomial
-from ...diagrams.graph import Builder, interpret
+from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
+from ...diagrams.traversal import interpret
 from ...diagrams.types import Ty
 from ..derivatives.optic import inline
 

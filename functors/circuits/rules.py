@@ -33,7 +33,7 @@ from ...diagrams.circuits import Ring, add, constant, transposed
 from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Wire
-from ..derivatives.nested import definition_optic, definition_tangent
+from ..derivatives.definitions import definition_optic, definition_tangent
 from ..derivatives.optic import Base, Mask, Optic, Tangent
 
 __all__ = ["polynomials"]
@@ -47,9 +47,9 @@ def polynomials(ring: Ring) -> Base:
     over this ring; wires of other dtypes have no cotangent.
     """
 
-    def optic(box: Box, wants: Mask, asked: Mask) -> Optic:
+    def optic(box: Box, wants: Mask, present: Mask) -> Optic:
         if not _generates(box, ring):
-            return definition_optic(box, wants, asked, base)
+            return definition_optic(box, wants, present, base)
         return derived(box, ("circuit", wants), lambda: BACK[box.params["generator"]](ring, box, wants))
 
     def tangent(box: Box, moving: Mask) -> Tangent:

@@ -16,7 +16,7 @@ from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import narrowed
 from ...diagrams.types import Ty, Wire
-from .nested import boxed_optic
+from .definitions import boxed_optic
 from .optic import Base, Mask, Optic, Tangent, cast, chosen, first_places, inline, read_only
 from .reversing import pull
 
@@ -88,10 +88,10 @@ def _user_rule(box: Box, moving: Mask, base: Base) -> Diagram:
     return Diagram.of_graph(build.finish(_fitting(build, box, made, user.cod.inside, cod.inside), cod))
 
 
-def jvp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
+def jvp_optic(box: Box, wants: Mask, present: Mask, base: Base) -> Optic:
     """The transpose of the user's rule; its value is the forward pass."""
     rule = _user_rule(box, wants, base)
-    flowing = [on for on, w in zip(asked, box.cod.inside, strict=True) if w.differentiable]
+    flowing = [on for on, w in zip(present, box.cod.inside, strict=True) if w.differentiable]
     n, present = box.n_in, (False,) * box.n_out + tuple(flowing)
     optic = pull(rule.graph, (False,) * n + (True,) * (len(rule.dom) - n), present, base.transposing)
     return boxed_optic(box, _without_tangents(box, optic, wants, base))
@@ -106,7 +106,7 @@ def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
     around = [*range(n), *zeros, *made]
     types = dict(zip(around, [*optic.forward.dom.inside, *optic.forward.cod.inside], strict=True))
     at_hand = dict.fromkeys([*range(n), *made[: box.n_out]])
-    residual = [around[j] for j in optic.keeps]
+    residual = [around[j] for j in optic.residual]
     extra = [w for w in dict.fromkeys(residual) if w not in at_hand]
     place = first_places([*range(n), *made[: box.n_out], *extra])
     cod = Ty.of((*box.cod.inside, *(types[w] for w in extra)))
@@ -116,17 +116,17 @@ def _without_tangents(box: Box, optic: Optic, wants: Mask, base: Base) -> Optic:
     return Optic(small, tuple(place[w] for w in residual), optic.backward, gives, plain=False)
 
 
-def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
+def vjp_optic(box: Box, wants: Mask, present: Mask, base: Base) -> Optic:
     """The user's two maps."""
     box = _where(box, wants)
     fwd, bwd = _given(box, "fwd"), _given(box, "bwd")
     n_kept = len(fwd.cod) - box.n_out
-    dom = fwd.cod[box.n_out :] @ Ty.of(chosen(box.cod.inside, asked))
+    dom = fwd.cod[box.n_out :] @ Ty.of(chosen(box.cod.inside, present))
     build = Builder(dom)
     fresh = iter(range(n_kept, len(dom)))
     dys = [
         next(fresh) if on else base.nothing(build, w)
-        for w, on in zip(box.cod.inside, asked, strict=True)
+        for w, on in zip(box.cod.inside, present, strict=True)
         if w.differentiable
     ]
     types = [box.dom.inside[i] for i in moved(box)]
@@ -140,10 +140,10 @@ def vjp_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
 
 def vjp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """The transpose of the user's backward map, which is linear in the cotangents."""
-    asked = tuple(w.differentiable for w in box.cod.inside)
-    optic = vjp_optic(box, moving, asked, base)
+    present = tuple(w.differentiable for w in box.cod.inside)
+    optic = vjp_optic(box, moving, present, base)
     back = optic.backward
-    flows = [i for i, on in enumerate(asked) if on]
+    flows = [i for i, on in enumerate(present) if on]
     n_kept = len(back.dom) - len(flows)
     flowing = (False,) * n_kept + (True,) * len(flows)
     again = pull(back.graph, flowing, (True,) * len(back.cod), base.transposing)
@@ -151,10 +151,10 @@ def vjp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     made = inline(build, optic.forward, range(box.n_in))
     around = [*range(box.n_in), *made]
     zeros = [base.nothing(build, box.cod.inside[i]) for i in flows]
-    taken = [*(around[j] for j in optic.keeps), *zeros]
+    taken = [*(around[j] for j in optic.residual), *zeros]
     inner = [*taken, *inline(build, again.forward, taken)]
     dxs = list(range(box.n_in, len(build.dom)))
-    dys = inline(build, again.backward, [*(inner[j] for j in again.keeps), *dxs])
+    dys = inline(build, again.backward, [*(inner[j] for j in again.residual), *dxs])
     gives = tuple(flows[g - n_kept] for g in again.gives)
     cod = Ty.of((*box.cod.inside, *(box.cod.inside[i] for i in gives)))
     whole = Diagram.of_graph(build.finish([*made[: box.n_out], *dys], cod))

@@ -91,8 +91,8 @@ def reverse(
     of, d = d, remembering(d, residual)
     wanted = _wanted(d, wrt, base)
     build, outputs, cts = reversed_graph(d.graph, wanted, base, value=value)
-    there = {i: c for i, c in enumerate(cts) if c is not None}
-    found = base.filled(build, there, [i for i, on in enumerate(wanted) if on], d.dom.inside)
+    present_at = {i: c for i, c in enumerate(cts) if c is not None}
+    found = base.filled(build, present_at, [i for i, on in enumerate(wanted) if on], d.dom.inside)
     cod = Ty.of(chosen(d.dom.inside, wanted))
     ends = ([*outputs, *found], d.cod @ cod) if value else (found, cod)
     made = Diagram.of_graph(build.finish(*ends))
@@ -174,16 +174,16 @@ def lens(
     d = remembering(d, residual)
     wanted = _wanted(d, wrt, base)
     optic = pull(d.graph, wanted, [True] * d.n_out, base)
-    ahead = Builder(d.dom)
-    made = inline(ahead, optic.forward, range(d.n_in))
+    ran = Builder(d.dom)
+    made = inline(ran, optic.forward, range(d.n_in))
     around = [*range(d.n_in), *made]
     types = [*d.dom.inside, *optic.forward.cod.inside]
-    held = Ty.of(types[j] for j in optic.keeps)
-    forward = ahead.finish([*made[: d.n_out], *(around[j] for j in optic.keeps)], d.cod @ held)
+    held = Ty.of(types[j] for j in optic.residual)
+    forward = ran.finish([*made[: d.n_out], *(around[j] for j in optic.residual)], d.cod @ held)
     back = Builder(held @ cotangent(d.cod, base))
-    there = dict(zip(optic.gives, inline(back, optic.backward, range(len(back.dom))), strict=True))
+    present_at = dict(zip(optic.gives, inline(back, optic.backward, range(len(back.dom))), strict=True))
     wires = [i for i, on in enumerate(wanted) if on]
-    found = base.filled(back, there, wires, d.dom.inside)
+    found = base.filled(back, present_at, wires, d.dom.inside)
     dom = _pair(d.dom, wanted)
     backward = back.finish(found, dom.back)
     cod = _pair(d.cod, [base.moves(w) for w in d.cod.inside])
@@ -212,9 +212,9 @@ def forward(d: D, *, wrt: Sequence[int | str] | None = None, base: Base = SMOOTH
     tangent = push(d.graph, _wanted(d, wrt, base), base)
     build = Builder(tangent.push.dom)
     made = inline(build, tangent.push, range(len(build.dom)))
-    there = dict(zip(tangent.gives, made[d.n_out :], strict=True))
+    present_at = dict(zip(tangent.gives, made[d.n_out :], strict=True))
     moves = [base.moves(w) for w in d.cod.inside]
-    dys = base.filled(build, there, [i for i, on in enumerate(moves) if on], d.cod.inside)
+    dys = base.filled(build, present_at, [i for i, on in enumerate(moves) if on], d.cod.inside)
     made = Diagram.of_graph(build.finish([*made[: d.n_out], *dys], d.cod @ cotangent(d.cod, base)))
     noted_weakness(made, Weakness.of_forward(d.n_in, made.n_in - d.n_in, moves))
     return made

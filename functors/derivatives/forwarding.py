@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.syntax import Diagram
+from ...diagrams.traversal import interpret
 from ...diagrams.types import Ty
 from .optic import Base, Mask, Tangent, chosen, inline
 
@@ -32,32 +32,27 @@ def push(graph: Graph, moving: Sequence[bool], base: Base) -> Tangent:
     build = Builder(graph.dom @ Ty.of(chosen(graph.dom.inside, moving)))
     n = len(graph.dom)
     fresh = iter(range(n, len(build.dom)))
-    value: list[int] = list(range(n))
-    moved: list[int | None] = [next(fresh) if on else None for on in moving]
     known: dict[tuple[int, Mask], Tangent] = {}
-    for k, (box, reads, _) in enumerate(graph.nodes()):
-        inputs = [value[i] for i in reads]
-        dxs = [moved[i] for i in reads]
-        mask = tuple(d is not None for d in dxs)
-        if not any(mask) or base.silent(box):
-            value.extend(build.add(box, inputs))
-            moved.extend([None] * box.n_out)
-            continue
+
+    def rule(box: Box, *inputs: Pair) -> list[Pair]:
+        xs, dxs = [x for x, _ in inputs], [dx for _, dx in inputs]
+        mask = tuple([dx is not None for dx in dxs])
+        if not any(mask) or base.locally_constant(box):
+            return [(y, None) for y in build.add(box, xs)]
         key = (id(box), mask)
-        if key not in known:
-            try:
-                known[key] = base.tangent(box, mask)
-            except DerivativeError as error:
-                raise error.below(graph.names()[k]) from None
-        ys, dys = _through(build, box, known[key], inputs, [d for d in dxs if d is not None])
-        value.extend(ys)
-        there = dict(zip(known[key].gives, dys, strict=True))
-        moved.extend(there.get(i) for i in range(box.n_out))
-    outputs = graph.outputs.tolist()
-    gives = tuple(i for i, w in enumerate(outputs) if moved[w] is not None)
-    wires = [*(value[w] for w in outputs), *(d for i in gives if (d := moved[outputs[i]]) is not None)]
+        tangent = known.get(key) or known.setdefault(key, base.tangent(box, mask))
+        ys, dys = _through(build, box, tangent, xs, [dx for dx in dxs if dx is not None])
+        moved = dict(zip(tangent.gives, dys, strict=True))
+        return [(y, moved.get(i)) for i, y in enumerate(ys)]
+
+    outputs = interpret(graph, rule, [(i, next(fresh) if on else None) for i, on in enumerate(moving)])
+    gives = tuple(i for i, (_, dy) in enumerate(outputs) if dy is not None)
+    wires = [*(y for y, _ in outputs), *(dy for _, dy in outputs if dy is not None)]
     cod = Ty.of((*graph.cod.inside, *(graph.cod.inside[i] for i in gives)))
     return Tangent(Diagram.of_graph(build.finish(wires, cod)), gives, whole=True)
+
+
+Pair = tuple[int, int | None]  # a wire of values, and one of tangents where there are any
 
 
 def _through(

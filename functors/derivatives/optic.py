@@ -2,9 +2,9 @@
 
 The reverse derivative of f : A -> B is stored as an optic
 
-    forward : A -> B ⊗ N        keeps ⊂ A ⊗ B ⊗ N        backward : M ⊗ B' -> A'
+    forward : A -> B ⊗ N        residual ⊂ A ⊗ B ⊗ N        backward : M ⊗ B' -> A'
 
-where the residual M is the list of wires that `keeps` names. Wires of A and of B are at hand anyway, so
+where the residual M is the list of wires that `residual` names. Wires of A and of B are at hand anyway, so
 N holds only what the forward pass must compute in addition; a `dense` keeps its input and its weight, N
 is empty, and its forward pass is the box as it was. B' and A' are sparse: an optic is made for the
 cotangents that are there, and gives those that are not zero for a structural reason, so that zeros are
@@ -12,7 +12,7 @@ never materialized. Equal up to sliding maps through M (M. Riley, "Categories of
 
 >>> from paralens.functors.derivatives.smooth import optic_of
 >>> optic = optic_of(from_jax(jnp.tanh, R(3)).boxes[0], (True,), (True,))
->>> optic.plain, optic.keeps, optic.gives            # the output is the residual
+>>> optic.plain, optic.residual, optic.gives            # the output is the residual
 (True, (1,), (0,))
 """
 
@@ -32,6 +32,7 @@ from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.jaxpr import read
+from ...diagrams.traversal import live
 from ...diagrams.types import Ty, Wire
 
 __all__ = [
@@ -56,12 +57,12 @@ Mask = tuple[bool, ...]
 class Optic:
     """The optic of a box for some of its cotangents.
 
-    Fields: `forward : A -> B ⊗ N`; `keeps`, the residual M by numbers into A ⊗ B ⊗ N; `backward : M ⊗ B' -> A'`
+    Fields: `forward : A -> B ⊗ N`; `residual`, the residual M by numbers into A ⊗ B ⊗ N; `backward : M ⊗ B' -> A'`
     over those wires of B' that were asked for; `gives`, the inputs whose cotangents it gives, in order.
     """
 
     forward: Diagram
-    keeps: tuple[int, ...]
+    residual: tuple[int, ...]
     backward: Diagram
     gives: tuple[int, ...]
     plain: bool = True  # whether N is empty and the forward pass is the box itself
@@ -83,10 +84,10 @@ class Tangent:
 class Halves:
     """A map A -> B cut in two, so that what a policy keeps inside of it is computed once.
 
-    Fields: `ahead : A -> B ⊗ K`; `again : A ⊗ K -> B`, of the inputs that it `reads` and the outputs that it `gives`.
+    Fields: `forward : A -> B ⊗ K`; `again : A ⊗ K -> B`, of the inputs that it `reads` and the outputs that it `gives`.
     """
 
-    ahead: Any
+    forward: Any
     again: Any
     reads: tuple[int, ...]
     gives: tuple[int, ...]
@@ -99,14 +100,14 @@ Halve = Callable[[Diagram, Sequence[bool], Sequence[int]], Halves | None]
 class Base:
     """A reverse differential structure on diagrams: what the one pass needs to know.
 
-    `moves` says which wires have a cotangent; `silent` which boxes let none through; `optic` gives the optic of a
-    box for the inputs that are wanted and the cotangents that are there; `tangent` its tangent map for the inputs
-    that move; `plus` is the box that adds two cotangents, `zero` the diagram that gives none. `linear`, where it
+    `moves` says which wires have a cotangent; `locally_constant` which boxes let none through; `optic` gives the optic
+    of a box for the inputs that are wanted and the cotangents that are present; `tangent` its tangent map for the
+    inputs that move; `plus` is the box that adds two cotangents, `zero` the diagram that gives none. `linear`, where it
     differs, is the structure for maps that are linear, of which the reverse derivative is the transpose.
     """
 
     moves: Callable[[Wire], bool]
-    silent: Callable[[Box], bool]
+    locally_constant: Callable[[Box], bool]
     optic: Callable[[Box, Mask, Mask], Optic]
     tangent: Callable[[Box, Mask], Tangent]
     plus: Callable[[Wire], Box]
@@ -123,10 +124,10 @@ class Base:
         return inline(build, self.zero(w), ())[0]
 
     def filled(
-        self, build: Builder, there: Mapping[int, int], needed: Iterable[int], types: Sequence[Wire]
+        self, build: Builder, present_at: Mapping[int, int], needed: Iterable[int], types: Sequence[Wire]
     ) -> list[int]:
         """The wires `there` at the places that are needed, zeros at those where there is none."""
-        return [there[i] if i in there else self.nothing(build, types[i]) for i in needed]
+        return [present_at[i] if i in present_at else self.nothing(build, types[i]) for i in needed]
 
 
 def chosen(wires: Sequence[Wire], mask: Sequence[bool]) -> list[Wire]:
@@ -144,16 +145,16 @@ def rule(run: Callable[..., Sequence[Any | None]], wires: Sequence[Wire]) -> tup
 
     `run` takes one array a wire and gives a list, with None for what is zero.
     """
-    there: list[int] = []
+    present_at: list[int] = []
 
     def traced(*values: Any) -> list[Any]:
         made = run(*values)
-        there[:] = [i for i, v in enumerate(made) if v is not None]
+        present_at[:] = [i for i, v in enumerate(made) if v is not None]
         return [v for v in made if v is not None]
 
     with precision(wires), jax.numpy_dtype_promotion("standard"):
         found = read(jax.make_jaxpr(traced)(*[aval(w) for w in wires]))
-    return found, tuple(there)
+    return found, tuple(present_at)
 
 
 @lru_cache(maxsize=4096)
@@ -173,14 +174,7 @@ WIDE = {"float64", "complex128", "int64", "uint64"}
 
 def pruned(graph: Graph, always: Sequence[int] = ()) -> tuple[Graph, tuple[int, ...]]:
     """The graph without dead boxes and unread inputs, and which inputs it keeps (`always` among them)."""
-    alive = bytearray(graph.n_wires)
-    for w in graph.outputs.tolist():
-        alive[w] = 1
-    nodes = list(graph.nodes())
-    for _, reads, writes in reversed(nodes):
-        if any(alive[w] for w in writes):
-            for w in reads:
-                alive[w] = 1
+    alive = live(graph)
     for i in always:
         alive[i] = 1
     kept = tuple(i for i in range(len(graph.dom)) if alive[i])
@@ -188,7 +182,7 @@ def pruned(graph: Graph, always: Sequence[int] = ()) -> tuple[Graph, tuple[int, 
     new = [-1] * graph.n_wires
     for k, i in enumerate(kept):
         new[i] = k
-    for box, reads, writes in nodes:
+    for box, reads, writes in graph.steps:
         if any(alive[w] for w in writes):
             for w, made in zip(writes, build.add(box, [new[i] for i in reads]), strict=True):
                 new[w] = made

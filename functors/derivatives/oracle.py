@@ -34,19 +34,19 @@ def _of_moving(box: Box, mask: Mask, xs: Sequence[Any]) -> tuple[Callable[..., A
 
 def oracle_tangent(box: Box, moving: Mask) -> Tangent:
     """Value and tangent by `jax.jvp`."""
-    there: list[int] = []
+    present_at: list[int] = []
 
     def both(*values: Any) -> Any:
         call, primals = _of_moving(box, moving, values[: box.n_in])
         ys, dys = jax.jvp(call, primals, list(values[box.n_in :]))
-        there[:] = [i for i, t in enumerate(dys) if t.dtype != FLOAT0]
-        return [*ys, *[dys[i] for i in there]]
+        present_at[:] = [i for i, t in enumerate(dys) if t.dtype != FLOAT0]
+        return [*ys, *[dys[i] for i in present_at]]
 
     wires = [*box.dom.inside, *chosen(box.dom.inside, moving)]
-    return Tangent(_traced(box, both, wires), tuple(there), whole=True)
+    return Tangent(_traced(box, both, wires), tuple(present_at), whole=True)
 
 
-def oracle_optic(box: Box, wants: Mask, asked: Mask) -> Optic:
+def oracle_optic(box: Box, wants: Mask, present: Mask) -> Optic:
     """Forward and backward map by `jax.vjp`."""
     closure: list[Any] = []
 
@@ -57,22 +57,22 @@ def oracle_optic(box: Box, wants: Mask, asked: Mask) -> Optic:
         closure[:] = [tree]
         return [*ys, *leaves]
 
-    ahead = _traced(box, forward, box.dom.inside)
-    held = ahead.cod.inside[box.n_out :]
+    ran = _traced(box, forward, box.dom.inside)
+    held = ran.cod.inside[box.n_out :]
 
     def backward(*values: Any) -> Any:
         pull = jax.tree.unflatten(closure[0], values[: len(held)])
         given = iter(values[len(held) :])
         full = [
             next(given) if on else jax.numpy.zeros(w.shape, w.dtype) if w.differentiable else None
-            for w, on in zip(box.cod.inside, asked, strict=True)
+            for w, on in zip(box.cod.inside, present, strict=True)
         ]
         return list(pull(tuple(spread(box.cod.inside, [v for v in full if v is not None]))))
 
-    back = _traced(box, backward, [*held, *chosen(box.cod.inside, asked)])
+    back = _traced(box, backward, [*held, *chosen(box.cod.inside, present)])
     first = box.n_in + box.n_out
     gives = tuple(i for i, on in enumerate(wants) if on)
-    return Optic(ahead, tuple(range(first, first + len(held))), back, gives, plain=False)
+    return Optic(ran, tuple(range(first, first + len(held))), back, gives, plain=False)
 
 
 def _traced(box: Box, run: Callable[..., Any], wires: Sequence[Wire]) -> Diagram:

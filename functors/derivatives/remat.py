@@ -18,18 +18,19 @@ from jax.ad_checkpoint import checkpoint_name
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
-from ...diagrams.graph import Builder, Graph, interpret
+from ...diagrams.graph import Builder, Graph
 from ...diagrams.params import Body, Marked
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.jaxpr import from_jax
-from ...diagrams.tracing.primitives import primitive
+from ...diagrams.tracing.lookup import primitive
+from ...diagrams.traversal import Open, live, rebuild
 from ...diagrams.types import Ty, Wire
-from .branches import cond_halves
+from .cond import cond_halves
 from .forwarding import push
-from .loops import scan_halves
 from .optic import Base, Halves, Mask, Optic, Tangent, chosen, first_places, inline, precision, read_only
 from .reversing import pull
+from .scan import scan_halves
 
 __all__ = ["checkpoint", "recomputing", "remat_optic", "remat_tangent", "remembering"]
 
@@ -52,7 +53,7 @@ def checkpoint(d: Diagram, name: str, params: dict[str, Any] | None = None) -> B
     return Box(name, d.dom, d.cod, op=like.op, params=found)
 
 
-def remat_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
+def remat_optic(box: Box, wants: Mask, present: Mask, base: Base) -> Optic:
     """Keep the inputs, and what the policy of the box says."""
     policy = box.params.get("policy")
 
@@ -67,7 +68,7 @@ def remat_optic(box: Box, wants: Mask, asked: Mask, base: Base) -> Optic:
     body = box.params["jaxpr"].diagram
     if policy is not None:
         body = _reaching(body, keep)
-    return recomputing(pull(body.graph, wants, asked, base), box, keep)
+    return recomputing(pull(body.graph, wants, present, base), box, keep)
 
 
 def _reaching(d: Diagram, keep: Keep) -> Diagram:
@@ -80,13 +81,7 @@ def _reaching(d: Diagram, keep: Keep) -> Diagram:
                 inner[id(box)] = part
     if not inner:
         return d
-    build = Builder(d.dom)
-
-    def one(box: Box, *wires: int) -> Sequence[int]:
-        part = inner.get(id(box))
-        return build.add(box, wires) if part is None else inline(build, part, wires)
-
-    return Diagram.of_graph(build.finish(interpret(d.graph, one, range(d.n_in)), d.cod))
+    return rebuild(d.graph, lambda box: inner[id(box)] if id(box) in inner else box)
 
 
 def _holds(box: Box, keep: Keep) -> bool:
@@ -102,7 +97,7 @@ def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     """The optic that keeps only inputs and what boxes with `keep` give, and computes the rest of the residual again."""
     n_in, n_out = box.n_in, box.n_out
     ends = optic.forward.graph.outputs.tolist()
-    cut = _cut(optic.forward.graph, [j if j < n_in else ends[j - n_in] for j in optic.keeps], keep)
+    cut = _cut(optic.forward.graph, [j if j < n_in else ends[j - n_in] for j in optic.residual], keep)
     graph, residual, kept, redone = cut.graph, cut.residual, cut.kept, cut.redone
     outputs = graph.outputs.tolist()
     extra = [w for w in kept if w >= n_in and w not in outputs[:n_out]]
@@ -111,8 +106,8 @@ def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     ends = np.asarray([*outputs[:n_out], *extra], dtype=np.int32)
     forward = Diagram.of_graph(replace(graph, cod=cod, outputs=ends))
 
-    n_cts = len(optic.backward.dom) - len(optic.keeps)
-    cts = optic.backward.dom[len(optic.keeps) :]
+    n_cts = len(optic.backward.dom) - len(optic.residual)
+    cts = optic.backward.dom[len(optic.residual) :]
     back = Builder(Ty.of(wires[w] for w in kept) @ cts)
     again = {w: i for i, w in enumerate(kept)}
     for inner, reads, writes in redone:
@@ -145,17 +140,18 @@ class _Cut:
 
 def _cut(graph: Graph, residual: list[int], keep: Keep) -> _Cut:
     saved = {id(box) for box in graph.table if keep(box) and box.n_in}
-    reached = _reached(list(graph.nodes()), residual, saved)
+    # what computing the residual again would compute, as far as it is known what is kept
+    reached = live(graph, residual, lambda box: id(box) not in saved)
     build, new = Builder(graph.dom), list(range(len(graph.dom)))
     again: dict[int, Redone] = {}
     for box, reads, writes in graph.nodes():
-        asked = tuple(w in reached for w in writes)
-        halve = HALVES.get(box.op) if any(asked) and id(box) not in saved else None
+        present = tuple(bool(reached[w]) for w in writes)
+        halve = HALVES.get(box.op) if any(present) and id(box) not in saved else None
         halves = (
-            None if halve is None else halve(box, asked, lambda d, wanted, always: _halved(d, wanted, always, keep))
+            None if halve is None else halve(box, present, lambda d, wanted, always: _halved(d, wanted, always, keep))
         )
         inputs = [new[i] for i in reads]
-        made = build.add(box if halves is None else halves.ahead, inputs)
+        made = build.add(box if halves is None else halves.forward, inputs)
         new.extend(made[: box.n_out])
         if halves is None:
             again |= dict.fromkeys(made, (box, inputs, made))
@@ -179,20 +175,6 @@ def _cut(graph: Graph, residual: list[int], keep: Keep) -> _Cut:
     return _Cut(build.finish(outputs, graph.cod), ends, list(kept), [redone[w] for w in sorted(redone)])
 
 
-def _reached(nodes: Sequence[Redone], residual: Sequence[int], saved: set[int]) -> set[int]:
-    """The wires that computing the residual again would compute, as far as it is known what is kept."""
-    node_of = {w: k for k, (_, _, writes) in enumerate(nodes) for w in writes}
-    reached: set[int] = set()
-    stack = list(residual)
-    while stack:
-        w = stack.pop()
-        if w not in reached:
-            reached.add(w)
-            k = node_of.get(w)
-            stack.extend(() if k is None or id(nodes[k][0]) in saved else nodes[k][1])
-    return reached
-
-
 def _halved(d: Diagram, wanted: Sequence[bool], always: Sequence[int], keep: Keep) -> Halves | None:
     """The halves of a diagram for the outputs that are wanted, which read the inputs `always`; None if they are it."""
     if all(wanted) and not any(_holds(box, keep) for box in d.graph.table):
@@ -206,7 +188,7 @@ def _halved(d: Diagram, wanted: Sequence[bool], always: Sequence[int], keep: Kee
     wires = cut.graph.wires()
     types = Ty.of(wires[w] for w in held)
     outputs = np.asarray([*cut.graph.outputs.tolist(), *held], dtype=np.int32)
-    ahead = replace(cut.graph, cod=d.cod @ types, outputs=outputs)
+    forward = replace(cut.graph, cod=d.cod @ types, outputs=outputs)
     reads = sorted({w for w in cut.kept if w < d.n_in} | set(always))
     back = Builder(Ty.of(wires[w] for w in reads) @ types)
     at = {w: i for i, w in enumerate([*reads, *held])}
@@ -215,7 +197,7 @@ def _halved(d: Diagram, wanted: Sequence[bool], always: Sequence[int], keep: Kee
     cod = Ty.of(chosen(d.cod.inside, wanted))
     again = back.finish([at[w] for w in cut.residual], cod)
     gives = tuple(i for i, on in enumerate(wanted) if on)
-    return Halves(Diagram.of_graph(ahead) if held else d, Diagram.of_graph(again), tuple(reads), gives)
+    return Halves(Diagram.of_graph(forward) if held else d, Diagram.of_graph(again), tuple(reads), gives)
 
 
 HALVES = {"scan": scan_halves, "cond": cond_halves}
@@ -280,9 +262,7 @@ def _recomputed(d: Diagram) -> Diagram:
     made = {id(box): _lighter(box) for box in d.graph.table}
     if all(made[id(box)] is box for box in d.graph.table):
         return checkpoint(d, "checkpoint")
-    build = Builder(d.dom)
-    outputs = interpret(d.graph, lambda box, *wires: build.add(made[id(box)], wires), range(d.n_in))
-    return Diagram.of_graph(build.finish(outputs, d.cod))
+    return rebuild(d.graph, lambda box: made[id(box)])
 
 
 def _lighter(box: Box) -> Box:
@@ -307,21 +287,16 @@ def _paths(d: Diagram, keep: Callable[[str, Box], bool], above: str = "") -> lis
 
 def _marked(d: Diagram, paths: dict[tuple[str, ...], str]) -> Diagram:
     """The diagram in which what the boxes at these paths give is named, and the boxes around them are open."""
-    build = Builder(d.dom)
-    names = iter(d.graph.names())
+    around = {"/".join(parts[:k]) for parts in paths for k in range(1, len(parts))}
+    named = {"/".join(parts): tag for parts, tag in paths.items()}
 
-    def one(box: Box, *wires: int) -> Sequence[int]:
-        name = next(names)
-        below = {p[1:]: tag for p, tag in paths.items() if p[0] == name}
-        if () not in below and below and box.definition is not None:
-            return inline(build, _marked(box.definition, below), wires)
-        made = build.add(box, wires)
-        if () not in below:
-            return made
-        return [build.add(_tag(below[()], w), (i,))[0] for i, w in zip(made, box.cod.inside, strict=True)]
+    def one(box: Box, *, path: str) -> Diagram | Open:
+        if path in named:
+            tags = [_tag(named[path], w) for w in box.cod.inside]
+            return box.then(Diagram.id(Ty()).tensor(*tags))
+        return Open() if path in around and box.definition is not None else box
 
-    outputs = interpret(d.graph, one, range(d.n_in))
-    return Diagram.of_graph(build.finish(outputs, d.cod))
+    return rebuild(d.graph, one, path="")
 
 
 @lru_cache(maxsize=4096)

@@ -25,8 +25,9 @@ from ...diagrams.box import Box
 from ...diagrams.graph import Builder, Graph
 from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram
-from ...diagrams.tracing.primitives import DEBUG
-from ...diagrams.types import Ty, Wire
+from ...diagrams.tracing.lookup import DEBUG
+from ...diagrams.traversal import dependent
+from ...diagrams.types import Ty
 from .optic import Base, Mask, Optic, chosen, first_places, inline
 
 __all__ = ["Pass", "pull", "reach", "reversed_graph"]
@@ -42,34 +43,34 @@ class Pass:
         self.graph, self.base = graph, base
         self.wires = graph.wires()
         self.nodes = list(graph.nodes())
-        self.active = _active(self.nodes, graph, self.wires, wanted, base)
+        self.active = _active(graph, wanted, base)
         self.optics: list[Optic | None] = [None] * len(self.nodes)
-        self.there = self._there(present)
+        self.flows = self._flowing(present)
 
-    def _there(self, present: Sequence[bool]) -> bytearray:
+    def _flowing(self, present: Sequence[bool]) -> bytearray:
         """The wires that get a cotangent; the optics are found on the way."""
         active = self.active
-        there = bytearray(len(self.wires))
+        flows = bytearray(len(self.wires))
         for w, on in zip(self.graph.outputs.tolist(), present, strict=True):
-            there[w] |= on and active[w]
+            flows[w] |= on and active[w]
         known: dict[tuple[int, Mask, Mask], Optic] = {}
         for k in range(len(self.nodes) - 1, -1, -1):
             box, reads, writes = self.nodes[k]
-            if not any(there[w] for w in writes):
+            if not any(flows[w] for w in writes):
                 continue
-            asked = tuple(bool(there[w]) for w in writes)
+            present = tuple(bool(flows[w]) for w in writes)
             wants = tuple(bool(active[w]) for w in reads)
-            key = (id(box), wants, asked)
+            key = (id(box), wants, present)
             if key not in known:
-                known[key] = self._optic(k, wants, asked)
+                known[key] = self._optic(k, wants, present)
             optic = self.optics[k] = known[key]
             for j in optic.gives:
-                there[reads[j]] = 1
-        return there
+                flows[reads[j]] = 1
+        return flows
 
-    def _optic(self, k: int, wants: Mask, asked: Mask) -> Optic:
+    def _optic(self, k: int, wants: Mask, present: Mask) -> Optic:
         try:
-            return self.base.optic(self.nodes[k][0], wants, asked)
+            return self.base.optic(self.nodes[k][0], wants, present)
         except DerivativeError as error:
             raise error.below(self.graph.names()[k]) from None
 
@@ -86,7 +87,7 @@ class Pass:
             new.extend(made[: box.n_out])
             if optic is not None:
                 around = [*inputs, *made]
-                kept.append([around[j] for j in optic.keeps])
+                kept.append([around[j] for j in optic.residual])
             else:
                 kept.append([])
         return new, kept
@@ -100,7 +101,7 @@ class Pass:
         for k in range(len(self.nodes) - 1, -1, -1):
             box, reads, writes = self.nodes[k]
             optic = self.optics[k]
-            for j in optic.keeps if optic is not None else ():
+            for j in optic.residual if optic is not None else ():
                 if j < box.n_in:
                     wire[reads[j]] = 1
                 else:
@@ -118,7 +119,7 @@ class Pass:
         """
         ct: list[int | None] = [None] * len(self.wires)
         for w, c in zip(self.graph.outputs.tolist(), given, strict=True):
-            if c is not None and self.there[w]:
+            if c is not None and self.flows[w]:
                 self._add(build, ct, w, c)
         for k in range(len(self.nodes) - 1, -1, -1):
             optic = self.optics[k]
@@ -135,26 +136,19 @@ class Pass:
         ct[w] = c if old is None else build.add(self.base.plus(self.wires[w]), (old, c))[0]
 
 
-def _active(
-    nodes: Sequence[Node], graph: Graph, wires: Sequence[Wire], wanted: Sequence[bool], base: Base
-) -> bytearray:
+def _active(graph: Graph, wanted: Sequence[bool], base: Base) -> bytearray:
     """The wires that depend on a wanted input through wires that have cotangents."""
-    moves = base.moves
-    active = bytearray(len(wires))
-    for i, (w, on) in enumerate(zip(graph.dom.inside, wanted, strict=True)):
-        active[i] = on and moves(w)
-    open_at = {id(b): (not base.silent(b), [moves(w) for w in b.cod.inside]) for b in graph.table}
-    for box, reads, writes in nodes:
-        lets, out = open_at[id(box)]
-        if lets and any(active[i] for i in reads):
-            for w, on in zip(writes, out, strict=True):
-                active[w] = on
-    return active
+    starts = [on and base.moves(w) for w, on in zip(graph.dom.inside, wanted, strict=True)]
+
+    def passes(box: Box) -> list[bool]:
+        return [False] * box.n_out if base.locally_constant(box) else [base.moves(w) for w in box.cod.inside]
+
+    return dependent(graph, starts, passes)
 
 
 def reach(graph: Graph, wanted: Sequence[bool], base: Base) -> list[bool]:
     """Which outputs of a graph depend on the wanted inputs."""
-    active = _active(list(graph.nodes()), graph, graph.wires(), wanted, base)
+    active = _active(graph, wanted, base)
     return [bool(active[w]) for w in graph.outputs.tolist()]
 
 
@@ -182,8 +176,8 @@ def pull(graph: Graph, wanted: Sequence[bool], present: Sequence[bool], base: Ba
     gives = tuple(i for i, (c, on) in enumerate(zip(cts, wanted, strict=True)) if on and c is not None)
     backward = back.finish([c for i in gives if (c := cts[i]) is not None], Ty.of(graph.dom.inside[i] for i in gives))
     plain = not extra and all(o is None or o.plain for o in found.optics)
-    keeps = tuple(at_hand[w] for w in residual)
-    return Optic(Diagram.of_graph(forward), keeps, Diagram.of_graph(backward), gives, plain)
+    at = tuple(at_hand[w] for w in residual)
+    return Optic(Diagram.of_graph(forward), at, Diagram.of_graph(backward), gives, plain)
 
 
 class _Again:

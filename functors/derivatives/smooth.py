@@ -18,20 +18,20 @@ from jax import lax
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
 from ...diagrams.params import derived
-from ...diagrams.tracing.primitives import DEBUG
+from ...diagrams.tracing.lookup import DEBUG
 from ...diagrams.types import Wire
-from ..generators import FACTS
-from ..generators.facts import Silent
-from .branches import cond_optic, cond_tangent
+from ..derivative_rules import FACTS
+from ..derivative_rules.facts import LocallyConstant
+from .cond import cond_optic, cond_tangent
 from .custom import jvp_optic, jvp_tangent, vjp_optic, vjp_tangent
-from .loops import scan_tangent
-from .nested import definition_optic, definition_tangent
+from .definitions import definition_optic, definition_tangent
+from .generators import generator_optic, generator_tangent, zero
 from .optic import Base, Mask, Optic, Tangent, rule
 from .oracle import oracle_optic, oracle_tangent
-from .primal import generator_optic, generator_tangent, zero
 from .remat import remat_optic, remat_tangent
-from .trips import while_optic, while_tangent
-from .unwinding import scan_optic
+from .scan import scan_tangent
+from .scan_back import scan_optic
+from .while_loop import while_optic, while_tangent
 
 __all__ = ["LINEAR", "NESTED", "SMOOTH", "Nested", "handling", "optic_of", "tangent_of", "transpose_of"]
 
@@ -57,20 +57,20 @@ NESTED: dict[str, Nested] = {
 }
 
 
-def optic_of(box: Box, wants: Mask, asked: Mask) -> Optic:
+def optic_of(box: Box, wants: Mask, present: Mask) -> Optic:
     """The optic of a box for the inputs whose cotangents are wanted and the outputs whose cotangents are there.
 
     Raises `DerivativeError` where there is no derivative.
     """
-    return derived(box, ("optic", wants, asked), lambda: _optic(box, wants, asked))
+    return derived(box, ("optic", wants, present), lambda: _optic(box, wants, present))
 
 
-def transpose_of(box: Box, wants: Mask, asked: Mask) -> Optic:
+def transpose_of(box: Box, wants: Mask, present: Mask) -> Optic:
     """The optic of a box that is linear in the inputs that are wanted; its residual does not depend on them.
 
     Raises `DerivativeError` where the box is not linear in them.
     """
-    return derived(box, ("transpose", wants, asked), lambda: _transpose(box, wants, asked))
+    return derived(box, ("transpose", wants, present), lambda: _transpose(box, wants, present))
 
 
 def tangent_of(box: Box, moving: Mask) -> Tangent:
@@ -78,22 +78,22 @@ def tangent_of(box: Box, moving: Mask) -> Tangent:
     return derived(box, ("tangent", moving), lambda: _tangent(box, moving))
 
 
-def _optic(box: Box, wants: Mask, asked: Mask) -> Optic:
+def _optic(box: Box, wants: Mask, present: Mask) -> Optic:
     if box.op in NESTED:
-        return NESTED[box.op].optic(box, wants, asked, SMOOTH)
+        return NESTED[box.op].optic(box, wants, present, SMOOTH)
     fact = FACTS.get(box.op)
-    return oracle_optic(box, wants, asked) if fact is None else generator_optic(box, fact, wants, asked, SMOOTH)
+    return oracle_optic(box, wants, present) if fact is None else generator_optic(box, fact, wants, present, SMOOTH)
 
 
-def _transpose(box: Box, wants: Mask, asked: Mask) -> Optic:
+def _transpose(box: Box, wants: Mask, present: Mask) -> Optic:
     if box.op in NESTED:
         nested = NESTED["" if box.op.startswith("custom") else box.op]
-        return nested.optic(box, wants, asked, LINEAR)
+        return nested.optic(box, wants, present, LINEAR)
     fact = FACTS.get(box.op)
     if fact is None:
-        return oracle_optic(box, wants, asked)
-    optic = generator_optic(box, fact, wants, asked, LINEAR)
-    if any(j >= box.n_in or wants[j] for j in optic.keeps):
+        return oracle_optic(box, wants, present)
+    optic = generator_optic(box, fact, wants, present, LINEAR)
+    if any(j >= box.n_in or wants[j] for j in optic.residual):
         raise DerivativeError(
             f"{box.name} is not linear, but a derivative rule applies it to a tangent or cotangent: the rule has no "
             "transpose, make it linear in them"
@@ -108,8 +108,8 @@ def _tangent(box: Box, moving: Mask) -> Tangent:
     return oracle_tangent(box, moving) if fact is None else generator_tangent(box, fact, moving)
 
 
-def _silent(box: Box) -> bool:
-    return isinstance(FACTS.get(box.op), Silent) or box.op in DEBUG
+def _locally_constant(box: Box) -> bool:
+    return isinstance(FACTS.get(box.op), LocallyConstant) or box.op in DEBUG
 
 
 def handling(op: str) -> str:
@@ -128,5 +128,5 @@ def _moves(w: Wire) -> bool:
     return w.differentiable
 
 
-LINEAR = Base(_moves, _silent, transpose_of, tangent_of, _plus, zero)
-SMOOTH = Base(_moves, _silent, optic_of, tangent_of, _plus, zero, LINEAR)
+LINEAR = Base(_moves, _locally_constant, transpose_of, tangent_of, _plus, zero)
+SMOOTH = Base(_moves, _locally_constant, optic_of, tangent_of, _plus, zero, LINEAR)

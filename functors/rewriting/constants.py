@@ -19,9 +19,9 @@ from ...diagrams.tracing.arrays import constant
 from ...diagrams.tracing.emit import apply_box
 from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import R, Ty, wire
+from ..derivative_rules import FACTS, computable
+from ..derivative_rules.facts import Linear
 from ..derivatives.optic import precision
-from ..generators import FACTS, computable
-from ..generators.facts import Linear
 from .boxes import filled
 from .rule import rewrites
 from .terms import Term, Terms

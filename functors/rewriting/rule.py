@@ -27,8 +27,8 @@ from ...categories.errors import RewriteError
 from ...diagrams.box import Box
 from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram, require
-from .checking import verified
 from .terms import Term, Terms, rewritten
+from .verifying import verified
 
 __all__ = ["Rule", "equation", "rewrites"]
 

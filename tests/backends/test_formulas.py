@@ -9,7 +9,7 @@ from jax import lax
 from matplotlib.mathtext import MathTextParser
 
 from paralens import Box, C, Diagram, R, Ty, Z, forward, from_jax, losses, nn, reverse, to_jax
-from paralens.backends.formulas import Symbolic, symbolic
+from paralens.backends.sympy.formulas import Symbolic, symbolic
 from paralens.categories.errors import (
     DerivativeError,
     InputError,

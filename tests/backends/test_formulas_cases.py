@@ -8,7 +8,7 @@ import sympy
 from jax import lax
 
 from paralens import B, C, R, Z, from_jax, reverse, to_jax
-from paralens.backends.formulas import from_sympy, symbolic
+from paralens.backends.sympy.formulas import from_sympy, symbolic
 from paralens.categories.errors import InputError, NoMeaningError
 
 MASK = np.array([True, False, True])

@@ -10,7 +10,7 @@ from jax import lax
 from strategies import diagrams
 
 from paralens import B, Key, R, Z, forward, from_jax, losses, nn, repeat, reverse, to_jax
-from paralens.backends.formulas import from_sympy, symbolic
+from paralens.backends.sympy.formulas import from_sympy, symbolic
 from paralens.categories.errors import InputError, NoMeaningError
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from strategies import diagrams, paras
 
 from paralens import Box, Diagram, Para, Param, R, from_jax
-from paralens.backends.graphs import from_networkx, to_networkx
+from paralens.backends.networkx import from_networkx, to_networkx
 from paralens.categories.errors import CompositionError
 
 F, G = Box("f", R(2), R(3)), Box("g", R(3), R(2))

@@ -11,10 +11,10 @@ from jax import lax
 from strategies import smooth_diagrams
 
 from paralens import Box, C, Para, Param, R, Z, from_jax, reverse, to_jax
-from paralens.backends.proofs import prove
-from paralens.backends.proofs.cases import leaves
-from paralens.backends.proofs.inequalities import possible
-from paralens.backends.proofs.normal import Normal
+from paralens.backends.sympy.proofs import prove
+from paralens.backends.sympy.proofs.cases import leaves
+from paralens.backends.sympy.proofs.inequalities import possible
+from paralens.backends.sympy.proofs.normal import Normal
 from paralens.categories.errors import InputError
 from paralens.functors.derivatives.derivative import forward
 

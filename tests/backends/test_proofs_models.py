@@ -3,7 +3,7 @@
 import pytest
 
 from paralens import R, Z, losses, nn, reverse
-from paralens.backends.proofs import prove
+from paralens.backends.sympy.proofs import prove
 from paralens.diagrams.nn import activations
 
 ACTIVATIONS = activations.__all__

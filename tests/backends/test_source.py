@@ -34,7 +34,7 @@ from paralens import (
     reverse,
     to_jax,
 )
-from paralens.backends.sources import source
+from paralens.backends.python import source
 from paralens.categories.errors import CompositionError, InputError, NoMeaningError
 
 ROWS = R(8, 4)

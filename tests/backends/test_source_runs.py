@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jax import lax
 
 from paralens import R, from_jax, reverse, to_jax
-from paralens.backends.sources import source
+from paralens.backends.python import source
 from paralens.categories.errors import DerivativeError, NoMeaningError
 
 EVERY = {**FUNCTIONS, **RARE}

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import pytest
 
 from paralens import R, check, from_jax
-from paralens.backends.certificates.clauses.proving import proved, steps
-from paralens.backends.entrywise import entries_of, symbols_of
-from paralens.backends.entrywise.work import TooMuchWork, limited
-from paralens.backends.proofs import prove
+from paralens.backends.sympy.entries import entries_of, symbols_of
+from paralens.backends.sympy.entries.work import TooMuchWork, limited
+from paralens.backends.sympy.proofs import prove
+from paralens.functors.certificates.criteria.proving import proved, steps
 
 
 def bisection(steps):

@@ -10,9 +10,9 @@ import pytest
 
 import paralens
 from paralens.diagrams.primitives import Traits, classified, having, inputs_linear_in, traits
-from paralens.diagrams.tracing.primitives import known, primitive
-from paralens.functors.generators import FACTS
-from paralens.functors.generators.facts import Bilinear, Elementwise, Linear, Silent
+from paralens.diagrams.tracing.lookup import known, primitive
+from paralens.functors.derivative_rules import FACTS
+from paralens.functors.derivative_rules.facts import Bilinear, Elementwise, Linear, LocallyConstant
 
 ROOT = Path(paralens.__file__).parent
 
@@ -35,7 +35,7 @@ def test_traits_and_facts_of_derivatives_agree(name):
     fact, own = FACTS[name], traits(name)
     assert own.linear == isinstance(fact, Linear)
     assert own.bilinear == isinstance(fact, Bilinear)
-    assert own.constant == isinstance(fact, Silent)
+    assert own.constant == isinstance(fact, LocallyConstant)
     assert own.pointwise or not isinstance(fact, Elementwise)
     if isinstance(fact, Linear):
         assert inputs_linear_in(name) == fact.at
@@ -114,9 +114,11 @@ def test_what_is_exact_says_the_same_in_double_precision(name):
 
 LISTS = re.compile(r'"((?:[a-z_0-9]+ ){4,}[a-z_0-9]+ ?)"')
 # lists that give each of their members something of its own: a cost, a text, a meaning
-TABLES = {"functors/costs.py", "backends/sources/operators.py", "backends/entrywise/scalars.py"}
-SYMPY = {f"backends/{name}.py" for name in ("formulas/terms/pointwise", "proofs/normal", "proofs/points")}  # functions
-WITHIN = {"backends/certificates/together/flows.py"}  # solvers that are examined together with what is around them
+TABLES = {"functors/costs.py", "backends/python/operators.py", "backends/sympy/entries/elementary.py"}
+SYMPY = {
+    f"backends/sympy/{name}.py" for name in ("formulas/terms/pointwise", "proofs/normal", "proofs/points")
+}  # functions
+WITHIN = {"functors/certificates/together/flows.py"}  # solvers that are examined together with what is around them
 
 
 def test_no_other_file_lists_primitives_by_what_they_are():

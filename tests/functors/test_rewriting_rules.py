@@ -6,8 +6,8 @@ import pytest
 from jax import lax
 
 from paralens import R, RewriteError, from_jax, rewriting
-from paralens.functors.rewriting.checking import counterexample
 from paralens.functors.rewriting.rule import rewrites
+from paralens.functors.rewriting.verifying import counterexample
 
 RULES = list(rewriting.RULES.values())
 

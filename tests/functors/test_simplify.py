@@ -26,7 +26,7 @@ from paralens import (
     simplify,
 )
 from paralens.diagrams.types import wire as jax_wire
-from paralens.functors.rewriting.checking import counterexample
+from paralens.functors.rewriting.verifying import counterexample
 
 LAYERS = {
     "dense": nn.dense(3, 2),

@@ -1,1 +1,0 @@
-"""The clauses that a certificate rests on: the integral form along curves, points, transpose, linearity, precision."""
