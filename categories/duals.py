@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .category import wired
 from .errors import CompositionError
 from .lens import Pair, offsets
 
@@ -36,31 +37,31 @@ class Dual:
 
     def __post_init__(self) -> None:
         for what, pair, found in (("takes", self.dom, self.both.dom), ("gives", self.cod, self.both.cod)):
-            if found != pair.value.tensor(pair.back):
-                raise CompositionError(f"the map {what} {found}, not {pair.value.tensor(pair.back)}")
+            if found != pair.value @ pair.back:
+                raise CompositionError(f"the map {what} {found}, not {pair.value @ pair.back}")
 
     @property
     def value(self) -> Any:
         """The map A ⊗ A' -> B of values."""
-        return self.both.then(self.cod.base.wires(self.both.cod, range(len(self.cod.value))))
+        return self.both.then(wired(self.cod.base, self.both.cod, range(len(self.cod.value))))
 
     @property
     def tangent(self) -> Any:
         """The map A ⊗ A' -> B' of tangents."""
-        return self.both.then(self.cod.base.wires(self.both.cod, range(len(self.cod.value), len(self.both.cod))))
+        return self.both.then(wired(self.cod.base, self.both.cod, range(len(self.cod.value), len(self.both.cod))))
 
     @classmethod
     def id(cls, dom: Pair) -> Dual:
         """The identity."""
-        return cls(dom.base.id(dom.value.tensor(dom.back)), dom, dom)
+        return cls(dom.base.id(dom.value @ dom.back), dom, dom)
 
     @classmethod
     def wires(cls, dom: Pair, outputs: Sequence[int]) -> Dual:
         """Any copying, dropping and permuting, of values and tangents alike: they are linear."""
-        cod = Pair(tuple(dom.inside[i] for i in outputs), dom.base)
+        cod = Pair.joined((dom.inside[i] for i in outputs), dom.base)
         at, n = offsets(dom), len(dom)
         order = [*outputs, *(n + j for i in outputs for j in at[i])]
-        return cls(dom.base.wires(dom.value.tensor(dom.back), order), dom, cod)
+        return cls(wired(dom.base, dom.value @ dom.back, order), dom, cod)
 
     def then(self, *others: Dual) -> Dual:
         """This map followed by the others; `>>` is the same."""
@@ -113,7 +114,7 @@ class Duals:
 
     def id(self, dom: Pair | None = None) -> Dual:
         """The identity, on the unit by default."""
-        return Dual.id(Pair((), self.base) if dom is None else dom)
+        return Dual.id(Pair.joined((), self.base) if dom is None else dom)
 
     def swap(self, left: Pair, right: Pair) -> Dual:
         """The symmetry."""

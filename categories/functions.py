@@ -40,6 +40,11 @@ class Word(tuple[Any, ...]):
         found = super().__getitem__(key)
         return Word(found) if isinstance(key, slice) else found
 
+    @property
+    def category(self) -> type[Function]:
+        """The category of functions."""
+        return Function
+
 
 @dataclass(frozen=True)
 class Function:
@@ -83,6 +88,11 @@ class Function:
     def copy(cls, dom: Word, n: int = 2) -> Function:
         """So many copies."""
         return cls.wires(dom, tuple(range(len(dom))) * n)
+
+    @classmethod
+    def discard(cls, dom: Word) -> Function:
+        """Everything dropped."""
+        return cls.wires(dom, ())
 
     def then(self, *others: Function) -> Function:
         """This function followed by the others; `>>` is the same."""

@@ -70,7 +70,7 @@ class Space:
     @property
     def pair(self) -> Pair:
         """(X, X*), as an object of lenses."""
-        return Pair(tuple((p.value, p.back) for p in self.inside), self.base)
+        return Pair.joined(((p.value, p.back) for p in self.inside), self.base)
 
     @property
     def value(self) -> Any:

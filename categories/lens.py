@@ -23,70 +23,113 @@ way back on some wires: A' has no wire for an integer, or for data whose cotange
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import matmul
 from typing import Any
 
+from .category import Pictured, category_of, each, wired
 from .errors import CompositionError
 
 __all__ = ["Lens", "Lenses", "Pair", "offsets"]
 
 
-@dataclass(frozen=True, repr=False)
 class Pair:
-    """An object: for each wire of values the type of what comes back along it, a wire or none.
+    """An object (A, A'): a type of values, and of what comes back along its wires.
 
-    `inside` holds types of the base, each a single wire of A with its part of A'; `base` is the base category.
+    `back` is a type with as many wires as `value`, or for each of these the type of what comes back, a wire or none.
+    `base` is the category, that of the types where they say it. Raises `CompositionError` for a `back` that does not
+    fit. `inside` lists the wires, each a type of its own, with what comes back.
+
+    >>> from paralens import R, Z, Ty
+    >>> Pair(R(3) @ R(2), R(3) @ R(2)), Pair(R(3) @ Z(), [R(3), Ty()])
+    ((R(3) @ R(2), R(3) @ R(2)), (R(3) @ Z(), R(3)))
     """
 
+    __slots__ = ("base", "inside")
     inside: tuple[tuple[Any, Any], ...]
     base: Any
+
+    def __init__(self, value: Any, back: Any, base: Any = None) -> None:
+        parts = list(back if type(back) in (list, tuple) else each(back))
+        if len(parts) != len(value):
+            raise CompositionError(
+                f"{value} has {len(value)} wires, and {back} says what comes back along {len(parts)}: "
+                "give a type for each wire, empty where nothing does"
+            )
+        self._set(tuple(zip(each(value), parts, strict=True)), category_of(value) if base is None else base)
+
+    def _set(self, inside: tuple[tuple[Any, Any], ...], base: Any) -> Pair:
+        object.__setattr__(self, "inside", inside)
+        object.__setattr__(self, "base", base)
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("a pair of types does not change")
 
     @classmethod
     def of(cls, value: Any, back: Sequence[Any], base: Any) -> Pair:
         """The pair of a type and, for each of its wires, the type that comes back."""
-        return cls(tuple(zip(value, back, strict=True)), base)
+        return cls(value, list(back), base)
+
+    @classmethod
+    def joined(cls, inside: Iterable[tuple[Any, Any]], base: Any) -> Pair:
+        """The pair with these wires."""
+        return object.__new__(cls)._set(tuple(inside), base)
 
     @property
     def unit(self) -> Any:
         """The unit type of the base."""
-        return self.base.id().dom
+        return self.inside[0][0][:0] if self.inside else self.base.id().dom
 
     @property
     def value(self) -> Any:
         """A, the type of the values."""
-        return self.unit.tensor(*[a for a, _ in self.inside])
+        return reduce(matmul, [a for a, _ in self.inside], self.unit)
 
     @property
     def back(self) -> Any:
         """A', the type of what comes back."""
-        return self.unit.tensor(*[b for _, b in self.inside])
+        return reduce(matmul, [b for _, b in self.inside], self.unit)
+
+    @property
+    def category(self) -> Any:
+        """The category of lenses."""
+        return Lens
 
     def tensor(self, *others: Pair) -> Pair:
         """This object beside the others; `@` is the same."""
-        return Pair(tuple(x for p in (self, *others) for x in p.inside), self.base)
+        return Pair.joined((x for p in (self, *others) for x in p.inside), self.base)
 
-    def __matmul__(self, other: Pair) -> Pair:
-        return self.tensor(other)
+    def __matmul__(self, other: Any) -> Pair:
+        return self.tensor(other) if isinstance(other, Pair) else NotImplemented
 
     def __len__(self) -> int:
         return len(self.inside)
 
     def __iter__(self) -> Iterator[Pair]:
-        return (Pair((x,), self.base) for x in self.inside)
+        return each(self)
 
     def __getitem__(self, index: Any) -> Pair:
-        return Pair(
-            self.inside[index] if isinstance(index, slice) else self.inside[index : index + 1 or None], self.base
-        )
+        part = index if isinstance(index, slice) else slice(index, index + 1 or None)
+        return Pair.joined(self.inside[part], self.base)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pair) and (self.inside, self.base) == (other.inside, other.base)
+
+    def __hash__(self) -> int:
+        return hash((self.value, self.back))
 
     def __repr__(self) -> str:
         return f"({self.value}, {self.back})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Pair.joined, (self.inside, self.base)
+
 
 @dataclass(frozen=True, eq=False)
-class Lens:
+class Lens(Pictured):
     """An optic (A, A') -> (B, B'): `forward : A -> B ⊗ M` and `backward : M ⊗ B' -> A'`.
 
     Raises `CompositionError` where the two maps do not fit the boundary or each other.
@@ -104,13 +147,18 @@ class Lens:
             wrong.append(
                 f"forward is {self.forward.dom} -> {self.forward.cod}, not {self.dom.value} -> {self.cod.value} @ M"
             )
-        if self.backward.cod != self.dom.back or self.backward.dom != self.residual.tensor(self.cod.back):
-            wanted = f"{self.residual.tensor(self.cod.back)} -> {self.dom.back}"
+        if self.backward.cod != self.dom.back or self.backward.dom != self.residual @ self.cod.back:
+            wanted = f"{self.residual @ self.cod.back} -> {self.dom.back}"
             wrong.append(f"backward is {self.backward.dom} -> {self.backward.cod}, not {wanted}")
         if wrong:
             raise CompositionError("the two maps make no lens: " + "; ".join(wrong))
 
     # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def base(self) -> Any:
+        """The category of the two maps."""
+        return category_of(self.forward)
 
     @property
     def residual(self) -> Any:
@@ -120,19 +168,17 @@ class Lens:
     @cached_property
     def get(self) -> Any:
         """The map A -> B."""
-        base, n = type(self.forward), len(self.cod.value)
-        return self.forward.then(base.wires(self.forward.cod, range(n)))
+        return self.forward.then(wired(self.base, self.forward.cod, range(len(self.cod.value))))
 
     @cached_property
     def put(self) -> Any:
         """The map A ⊗ B' -> A'."""
-        return self.both.then(type(self.forward).wires(self.both.cod, range(len(self.cod.value), len(self.both.cod))))
+        return self.both.then(wired(self.base, self.both.cod, range(len(self.cod.value), len(self.both.cod))))
 
     @cached_property
     def both(self) -> Any:
         """The map A ⊗ B' -> B ⊗ A' that runs forward and back once."""
-        base, n = type(self.forward), len(self.cod.value)
-        back = self.cod.back
+        base, n, back = self.base, len(self.cod.value), self.cod.back
         return self.forward.tensor(base.id(back)).then(base.id(self.forward.cod[:n]).tensor(self.backward))
 
     @property
@@ -147,11 +193,17 @@ class Lens:
 
     # -- structure ---------------------------------------------------------------------------------
 
+    @staticmethod
+    def svg_of(thing: Any) -> str | None:
+        """The picture of a lens, or of a `Para` over one, by the base."""
+        draw = getattr(getattr(thing, "arrow", thing).base, "svg_of", None)
+        return None if draw is None else draw(thing)
+
     @classmethod
     def of(cls, get: Any, put: Any, dom: Pair, cod: Pair) -> Lens:
         """The lens of `get : A -> B` and `put : A ⊗ B' -> A'`, which keeps its input (the base is cartesian)."""
-        base = type(get)
-        copied = base.copy(dom.value, 2).then(get.tensor(base.id(dom.value)))
+        base = category_of(get)
+        copied = base.copy(dom.value).then(get.tensor(base.id(dom.value)))
         return cls(copied, put, dom, cod)
 
     @classmethod
@@ -167,10 +219,10 @@ class Lens:
                 f"{tuple(outputs)} is no permutation of {dom}: Lens.copy and Lens.discard take what adds"
             )
         base = dom.base
-        cod = Pair(tuple(dom.inside[i] for i in outputs), base)
+        cod = Pair.joined((dom.inside[i] for i in outputs), base)
         at = offsets(cod)
         back = [j for i in range(len(dom)) for j in at[list(outputs).index(i)]]
-        return cls(base.wires(dom.value, outputs), base.wires(cod.back, back), dom, cod)
+        return cls(wired(base, dom.value, outputs), wired(base, cod.back, back), dom, cod)
 
     @classmethod
     def swap(cls, left: Pair, right: Pair) -> Lens:
@@ -181,7 +233,7 @@ class Lens:
     @classmethod
     def copy(cls, dom: Pair, plus: Any) -> Lens:
         """Copy forward and, back, `plus : A' ⊗ A' -> A'`."""
-        return cls(dom.base.copy(dom.value, 2), plus, dom, dom @ dom)
+        return cls(dom.base.copy(dom.value), plus, dom, dom @ dom)
 
     @classmethod
     def discard(cls, dom: Pair, zero: Any) -> Lens:
@@ -198,14 +250,14 @@ class Lens:
     def _then(self, g: Lens) -> Lens:
         if self.cod != g.dom:
             raise CompositionError(f"the lens gives {self.cod} but the next takes {g.dom}")
-        base, m, n = type(self.forward), self.residual, g.residual
+        base, m, n = self.base, self.residual, g.residual
         forward = self.forward.then(g.forward.tensor(base.id(m)))
         order = [
             *range(len(n)),
             *range(len(n) + len(m), len(n) + len(m) + len(g.cod.back)),
             *range(len(n), len(n) + len(m)),
         ]
-        turned = base.wires(n.tensor(m, g.cod.back), order)
+        turned = wired(base, n @ m @ g.cod.back, order)
         swapped = base.swap(self.cod.back, m)
         backward = turned.then(g.backward.tensor(base.id(m))).then(swapped).then(self.backward)
         return Lens(forward, backward, self.dom, g.cod)
@@ -218,7 +270,7 @@ class Lens:
         return result
 
     def _tensor(self, g: Lens) -> Lens:
-        base, m, n = type(self.forward), self.residual, g.residual
+        base, m, n = self.base, self.residual, g.residual
         b, d = self.cod.value, g.cod.value
         middle = base.id(b).tensor(base.swap(m, d), base.id(n))
         forward = self.forward.tensor(g.forward).then(middle)
@@ -265,7 +317,7 @@ class Lenses:
 
     def id(self, dom: Pair | None = None) -> Lens:
         """The identity, on the unit by default."""
-        return Lens.id(Pair((), self.base) if dom is None else dom)
+        return Lens.id(Pair.joined((), self.base) if dom is None else dom)
 
     def swap(self, left: Pair, right: Pair) -> Lens:
         """The symmetry."""

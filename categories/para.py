@@ -1,6 +1,7 @@
 """Para(C): maps with parameters, over any cartesian category C.
 
-Data: a 1-cell `X -> Y` is an object P and a map `f : X ⊗ P -> Y` of C. Identity: P = I. Composition:
+Data: a 1-cell `X -> Y` is an object P and a map `f : X ⊗ P -> Y` of C, of which `categories.category` says what it
+must offer. Identity: P = I. Composition:
 `(P, f) ; (Q, g) = (P ⊗ Q, (f ⊗ Q) ; g)`. Tensor: parameters are swapped to the right. A 2-cell
 `(P, f) => (Q, g)` is a reparameterisation `r : Q -> P` with `(X ⊗ r) ; f = g`: tying is along copy,
 freezing along a point `I -> P`, permuting along swap.
@@ -23,15 +24,19 @@ from __future__ import annotations
 import operator
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import matmul
 from typing import Any
 
+from . import two_cells
+from .category import Pictured, category_of, each, wired
 from .errors import CompositionError, ParameterError, PathError
 from .param import Entry, joined, leaves, nested, refuse_clashes, refuse_others
 
 __all__ = ["Para"]
 
 
-class Para:
+class Para(Pictured):
     """A 1-cell of Para: a map `arrow : X ⊗ P -> Y` whose last inputs are named parameters.
 
     `params` is a nested dict of `Param`s, in the order of the wires of P (`from_jax(f, *data, params=...)`
@@ -45,14 +50,14 @@ class Para:
     _entries: tuple[Entry, ...] | None
 
     def __init__(self, arrow: Any, params: Mapping[str, Any] | Sequence[Entry] = ()) -> None:
-        if not hasattr(arrow, "tensor") or not hasattr(arrow, "dom"):
+        if isinstance(arrow, type) or not hasattr(arrow, "tensor") or not hasattr(arrow, "dom"):
             name = getattr(arrow, "__name__", None)
             hint = f"; {name} is a function: call it first if it makes a layer, such as nn.relu(10)" if name else ""
             raise CompositionError(f"a model is made of diagrams and layers, not of {arrow!r}{hint}")
         entries: tuple[Entry, ...] = tuple(leaves(params) if isinstance(params, Mapping) else params)
         refuse_others(entries)
         # over lenses a wire of the domain is a pair, and the parameter is its value
-        last = [getattr(w, "value", w) for w in arrow.dom[max(0, len(arrow.dom) - len(entries)) :]]
+        last = [getattr(w, "value", w) for w in each(arrow.dom[max(0, len(arrow.dom) - len(entries)) :])]
         if len(entries) > len(arrow.dom):
             raise ParameterError(f"{len(entries)} parameters for the {len(arrow.dom)} inputs {arrow.dom}")
         wrong = [
@@ -102,7 +107,7 @@ class Para:
     @property
     def dom(self) -> Any:
         """X, the type of the data."""
-        return self.arrow.dom[: self.arrow.n_in - self.n_params]
+        return self.arrow.dom[: len(self.arrow.dom) - self.n_params]
 
     @property
     def cod(self) -> Any:
@@ -112,7 +117,38 @@ class Para:
     @property
     def weight(self) -> Any:
         """P, the type of the parameters."""
-        return self.arrow.dom[self.arrow.n_in - self.n_params :]
+        return self.arrow.dom[len(self.arrow.dom) - self.n_params :]
+
+    @property
+    def base(self) -> Any:
+        """C, the category of the map."""
+        return category_of(self.arrow)
+
+    @classmethod
+    def id(cls, dom: Any) -> Para:
+        """The identity, P = I."""
+        return cls(category_of(dom).id(dom))
+
+    @classmethod
+    def wires(cls, dom: Any, outputs: Sequence[int]) -> Para:
+        """Any copying, dropping and permuting of wires, without parameters."""
+        return cls(wired(category_of(dom), dom, outputs))
+
+    @classmethod
+    def swap(cls, left: Any, right: Any) -> Para:
+        """The symmetry."""
+        n, m = len(left), len(right)
+        return cls.wires(left @ right, (*range(n, n + m), *range(n)))
+
+    @classmethod
+    def copy(cls, dom: Any, n: int = 2) -> Para:
+        """So many copies."""
+        return cls.wires(dom, tuple(range(len(dom))) * n)
+
+    @classmethod
+    def discard(cls, dom: Any) -> Para:
+        """Everything dropped."""
+        return cls.wires(dom, ())
 
     @classmethod
     def lift(cls, arrow: Any) -> Para:
@@ -123,26 +159,24 @@ class Para:
         """This 1-cell followed by the others; `>>` is the same."""
         result = self
         for other in map(Para.lift, others):
-            if result.cod.inside != other.dom.inside:
-                raise CompositionError(result.arrow.mismatch(other.arrow, len(result.cod), len(other.dom)))
-            base = type(other.arrow)
-            arrow = result.arrow.tensor(base.id(other.weight)).then(other.arrow)
+            if result.cod != other.dom:
+                raise CompositionError(_mismatch(result, other))
+            arrow = result.arrow.tensor(other.base.id(other.weight)).then(other.arrow)
             result = Para.composite(arrow, (result, other))
         return result
 
     def tensor(self, *others: Any) -> Para:
         """This 1-cell beside the others; `@` is the same."""
         cells = [self, *map(Para.lift, others)]
-        base = type(self.arrow)
-        data = self.dom[:0].tensor(*[c.dom for c in cells])
-        dom = data.tensor(*[c.weight for c in cells])
+        data = reduce(matmul, [c.dom for c in cells])
+        dom = reduce(matmul, [data, *[c.weight for c in cells]])
         route, at_data, at_weight = [], 0, len(data)
         for c in cells:
             n = len(c.dom)
             route += [*range(at_data, at_data + n), *range(at_weight, at_weight + c.n_params)]
             at_data, at_weight = at_data + n, at_weight + c.n_params
         first, *rest = (c.arrow for c in cells)
-        return Para.composite(base.wires(dom, route).then(first.tensor(*rest)), cells) if rest else self
+        return Para.composite(wired(self.base, dom, route).then(first.tensor(*rest)), cells) if rest else self
 
     def __rshift__(self, other: Any) -> Para:
         return self.then(other)
@@ -164,27 +198,8 @@ class Para:
         With `at`, paths of parameters or of groups of them, r gives only those and the others stay:
         a low-rank adapter at one weight is `reparam(product, {...}, at="dense/w")`.
         """
-        at = (at,) if isinstance(at, str) else tuple(at)
         entries = tuple(leaves(params) if isinstance(params, Mapping) else params)
-        base = type(self.arrow)
-        places = list(range(self.n_params))
-        if at:
-            places = [i for path in at for i in self._group(path, self.paths)]
-            among = set(places)
-            others = [i for i in range(self.n_params) if i not in among]
-            back = [*others, *places]
-            weight = self._weights(places)
-            beside = base.id(self._weights(others))
-            entries = (*(self.entries[i] for i in others), *entries)
-        else:
-            weight, beside, back = self.weight, base.id(self.weight[:0]), places
-        if r.cod != weight:
-            names = ", ".join(self.paths[i] for i in places)
-            raise CompositionError(f"the 2-cell gives {r.cod}, and the parameters {names} are {weight}")
-        cell = beside.tensor(r)
-        place = {i: k for k, i in enumerate(back)}
-        order = base.wires(cell.cod, [place[i] for i in range(self.n_params)])
-        return Para(base.id(self.dom).tensor(cell.then(order)).then(self.arrow), entries)
+        return Para(*two_cells.along(self, r, entries, (at,) if isinstance(at, str) else tuple(at)))
 
     def tie(self, *paths: str, name: str | None = None) -> Para:
         """One parameter in the place of several, or one group in the place of several: the 2-cell is copy.
@@ -192,54 +207,15 @@ class Para:
         It keeps the first path, or is named `name`. Raises `ParameterError` when the types differ or
         the groups have other names inside, `PathError` for a path that names no parameter.
         """
-        if len(set(paths)) < 2:
-            raise ParameterError(f"tie takes two or more paths, and got {', '.join(paths) or 'none'}")
-        names = self.paths
-        groups = [self._group(p, names) for p in paths]
-        inner = [[names[i].removeprefix(p) for i in g] for p, g in zip(paths, groups, strict=True)]
-        types = [[self.entries[i][1].wire for i in g] for g in groups]
-        if any(x != inner[0] for x in inner) or any(x != types[0] for x in types):
-            found = "; ".join(f"{p} is {t}" for p, t in zip(paths, types, strict=True))
-            raise ParameterError(f"only equal types can be tied: {found}")
-        first = {i: g0 for g in groups for g0, i in zip(groups[0], g, strict=True)}
-        kept = [i for i in range(self.n_params) if first.get(i, i) == i]
-        place = {i: k for k, i in enumerate(kept)}
-        entries = [
-            (self._renamed(names[i], paths[0], name), self.entries[i][1]) if i in first else self.entries[i]
-            for i in kept
-        ]
-        source = [place[first.get(i, i)] for i in range(self.n_params)]
-        return self.reparam(type(self.arrow).wires(self._weights(kept), source), entries)
-
-    def _weights(self, places: Sequence[int]) -> Any:
-        """The type of some parameters."""
-        parts = list(self.weight)
-        return self.weight[:0].tensor(*[parts[i] for i in places])
-
-    @staticmethod
-    def _renamed(path: str, start: str, name: str | None) -> tuple[str, ...]:
-        return tuple(f"{start if name is None else name}{path.removeprefix(start)}".split("/"))
+        return self.reparam(*two_cells.copying(self, paths, name))
 
     def freeze(self, values: Mapping[str, Any]) -> Para:
         """The 1-cell with these parameters fixed to arrays: the 2-cell is a point.
 
         `values` is nested or by path, and may hold a group. Raises `ParameterError` for a wrong shape, `PathError`
-        for a name that no parameter has.
+        for a name that no parameter has, `CompositionError` over a category that has no points.
         """
-        names = self.paths
-        index = {p: i for i, p in enumerate(names)}
-        fixed: dict[int, Any] = {}
-        for parts, value in leaves(values, empty=True):
-            path = "/".join(parts)
-            if isinstance(value, Mapping):
-                self.places(path)  # an empty group fixes nothing, but has to be one
-                continue
-            i = index[path] if path in index else self._group(path, names, only=True)[0]
-            fixed[i] = self.entries[i][1].array(value, path)
-        base = type(self.arrow)
-        parts = [base.point(fixed[i]) if i in fixed else base.id(ty) for i, ty in enumerate(self.weight)]
-        kept = [e for i, e in enumerate(self.entries) if i not in fixed]
-        return self.reparam(base.id(self.weight[:0]).tensor(*parts), kept)
+        return self.reparam(*two_cells.pointing(self, values))
 
     def named(self, name: str) -> Para:
         """The same map closed into one box of this name, with `name` in front of its parameters' paths.
@@ -249,7 +225,8 @@ class Para:
         own = getattr(self.arrow, "name", None)
         if own is not None and all(p[0] == own and len(p) > 1 for p, _ in self.entries):
             return Para(self.arrow.renamed(name), [((name, *p[1:]), q) for p, q in self.entries])
-        return Para(self.arrow.boxed(name), [((name, *p), q) for p, q in self.entries])
+        boxed = self.arrow.boxed(name) if hasattr(self.arrow, "boxed") else self.arrow
+        return Para(boxed, [((name, *p), q) for p, q in self.entries])
 
     # -- parameters ----------------------------------------------------------------------------
 
@@ -265,8 +242,8 @@ class Para:
 
     @property
     def size(self) -> int:
-        """The number of parameters: the entries of all arrays together."""
-        return sum(q.wire.size for _, q in self.entries)
+        """The number of parameters: the entries of all arrays together, and one for what is no array."""
+        return sum(getattr(q.wire, "size", 1) for _, q in self.entries)
 
     def init(self, key: Any) -> dict[str, Any]:
         """Initial values, a nested dict of arrays; each depends on the key and its own path only.
@@ -305,12 +282,9 @@ class Para:
             raise ParameterError("the parameters do not fit: " + "; ".join(wrong))
         return [given[p] for p, _ in self.entries]
 
-    def places(self, path: str) -> list[int]:
-        """The numbers of the parameters at or below a path; raises `PathError` if there are none."""
-        return self._group(path, self.paths)
-
-    def _group(self, path: str, names: Sequence[str], only: bool = False) -> list[int]:
-        """The places of the parameters at or below a path (`only` at it)."""
+    def places(self, path: str, *, only: bool = False) -> list[int]:
+        """The numbers of the parameters at or below a path (`only` at it); raises `PathError` if there are none."""
+        names = self.paths
 
         def below_it(p: str) -> bool:
             return p == path or (not only and p.startswith(f"{path}/"))
@@ -367,9 +341,6 @@ class Para:
         n = self.n_params
         return f"<Para {self.dom} -> {self.cod}, {n} array{'s' * (n != 1)}, {self.size:,} parameters>"
 
-    def _repr_svg_(self) -> str | None:
-        return type(self.arrow).svg_of(self)
-
     def __call__(self, *wires: Any) -> Any:
         """Apply the 1-cell to wires of a diagram under construction (see `@diagram`)."""
         return self.arrow.apply_para(self, wires)
@@ -379,7 +350,8 @@ def _named_like_boxes(arrow: Any, parts: Sequence[Para]) -> tuple[Entry, ...]:
     """The parameters of the parts of a composite: what is called as the box that reads it goes on to be."""
     parts = [p for p in parts if p.n_params]
     known: dict[tuple[int, str], str] = {}
-    takers = iter(arrow.takers[arrow.n_in - sum(p.n_params for p in parts) :] if hasattr(arrow, "takers") else ())
+    n = sum(p.n_params for p in parts)
+    takers = iter(arrow.takers[len(arrow.dom) - n :] if hasattr(arrow, "takers") else ())
     for k, p in enumerate(parts):
         before = getattr(p.arrow, "takers", ())[len(p.dom) :]
         for (path, _), own, now in zip(p.entries, before, takers, strict=False):
@@ -389,4 +361,11 @@ def _named_like_boxes(arrow: Any, parts: Sequence[Para]) -> tuple[Entry, ...]:
 
 
 def _whisker(one: Para, other: Any) -> Any:
-    return other if hasattr(other, "then") else type(one.arrow).id(other)
+    return other if hasattr(other, "then") else one.base.id(other)
+
+
+def _mismatch(left: Para, right: Para) -> str:
+    """Why the results of one 1-cell are not the data of another, as the base tells it."""
+    if hasattr(left.arrow, "mismatch"):
+        return left.arrow.mismatch(right.arrow, len(left.cod), len(right.dom))
+    return f"the first gives {left.cod} but the next takes {right.dom}"

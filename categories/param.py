@@ -119,7 +119,7 @@ class Param:
     __slots__ = ("init", "ty")
 
     def __init__(self, ty: Any, init: Any = None) -> None:
-        if not hasattr(ty, "inside"):
+        if not hasattr(ty, "__len__") or isinstance(ty, (str, list, dict)):
             raise ParameterError(f"a parameter has a type of one wire, such as Param(R(3)), and got {ty!r}")
         if len(ty) != 1:
             raise ParameterError(f"a parameter is one wire, and {ty} has {len(ty)}: name each of them")
@@ -136,8 +136,8 @@ class Param:
 
     @property
     def wire(self) -> Any:
-        """The wire: its `shape` and `dtype`."""
-        return self.ty.inside[0]
+        """The wire: its `shape` and `dtype`, in a category of arrays."""
+        return self.ty.inside[0] if hasattr(self.ty, "inside") else self.ty
 
     def make(self, key: Any, path: str = "the parameter") -> Any:
         """An initial value; raises `ParameterError` if there is no initializer or it fails on this shape."""
@@ -160,8 +160,14 @@ class Param:
         return [] if dtype == self.wire.dtype else [f"{path} has dtype {dtype}, expected {self.wire.dtype}"]
 
     def array(self, value: Any, path: str) -> Any:
-        """The value as an array of this parameter's dtype; raises `ParameterError` for a wrong shape."""
+        """The value as an array of this parameter's dtype; raises `ParameterError` for a wrong shape.
+
+        In a category whose wires have no dtype it is the value.
+        """
         import jax.numpy as jnp
+
+        if not hasattr(self.wire, "dtype"):
+            return value
 
         value = value if self.wire.dtype.startswith("key<") else jnp.asarray(value, self.wire.dtype)
         wrong = self.misfits(value, path)

@@ -17,7 +17,10 @@ from .saving.codec import fingerprint
 from .syntax import Diagram, as_ty, initialize
 from .types import Ty
 
-__all__ = ["Box"]
+__all__ = ["Box", "spelled"]
+
+# What a box may be of another, and the name that it has as such.
+ROLES = {"reverse": "R[{}]", "forward": "D[{}]"}
 
 
 class Box(FreeBox, Diagram):
@@ -27,12 +30,15 @@ class Box(FreeBox, Diagram):
     of JAX's primitives and its static `params`, it is that primitive. With neither it is abstract:
     it composes and draws, and functors that need a meaning refuse it by name. Equal by content.
 
+    A box that a functor made of another says so: `role` is "reverse" for its way back and "forward" for its tangent
+    map, and `of` the name of the other; both are "" for a box that stands for itself.
+
     >>> square = Box("square", R(3), R(3), definition=from_jax(lambda x: x * x, jnp.ones(3)))
     >>> square.definition.boxes[0].op
     'mul'
     """
 
-    __slots__ = ("definition", "name", "op", "params")
+    __slots__ = ("definition", "name", "of", "op", "params", "role")
     data = None
     is_dagger = False
     __ambiguous_inheritance__ = (FreeBox,)
@@ -40,6 +46,8 @@ class Box(FreeBox, Diagram):
     op: str
     params: dict[str, Any]
     definition: Diagram | None
+    role: str
+    of: str
 
     def __init__(
         self,
@@ -50,7 +58,11 @@ class Box(FreeBox, Diagram):
         op: str = "",
         params: Mapping[str, Any] | None = None,
         definition: Diagram | None = None,
+        role: str = "",
+        of: str = "",
     ) -> None:
+        if role and role not in ROLES:
+            raise CompositionError(f"the role of a box is one of {', '.join(ROLES)}, not {role!r}")
         if not isinstance(name, str) or not name:
             raise CompositionError(f"a box is named by a non-empty string, not {name!r}")
         if "/" in name:
@@ -61,7 +73,7 @@ class Box(FreeBox, Diagram):
                 f"box {name!r} is declared {self.dom} -> {self.cod} "
                 f"but its definition is {definition.dom} -> {definition.cod}"
             )
-        self.name, self.op, self.definition = name, op, definition
+        self.name, self.op, self.definition, self.role, self.of = name, op, definition, role, of
         self.params = {k: canonical(v) for k, v in sorted((params or {}).items())}
 
     @property
@@ -75,11 +87,25 @@ class Box(FreeBox, Diagram):
 
     def _fingerprint(self) -> bytes:
         inner = self.definition.digest.hex() if self.definition is not None else None
-        return fingerprint(self.name, self.op, self.dom.name, self.cod.name, tuple(self.params.items()), inner)
+        role = (self.role, self.of) if self.role else ()
+        return fingerprint(self.name, self.op, self.dom.name, self.cod.name, tuple(self.params.items()), inner, *role)
+
+    def replaced(self, **changes: Any) -> Box:
+        """The same box with some of the arguments that it was made with changed, as for `Box`."""
+        given = {k: getattr(self, k) for k in ("name", "dom", "cod", "op", "params", "definition", "role", "of")}
+        return Box(**given | changes)
 
     def renamed(self, name: str) -> Box:
         """The same box under another name."""
-        return Box(name, self.dom, self.cod, op=self.op, params=self.params, definition=self.definition)
+        return self.replaced(name=name)
+
+    def playing(self, role: str, of: Box) -> Box:
+        """The same box as the "reverse" or "forward" of another, and under the name that such a box has.
+
+        >>> Box("f", R(), R()).playing("reverse", of=Box("sin", R(), R()))
+        Box('R[sin]', R(), R(), role='reverse', of='sin')
+        """
+        return self.replaced(name=ROLES[role].format(of.name), role=role, of=of.name)
 
     @property
     def bodies(self) -> dict[str, Diagram]:
@@ -101,8 +127,7 @@ class Box(FreeBox, Diagram):
             return Body(changed[label], body.closed, body.weak) if label in changed else body
 
         params = {k: _map_bodies(k, v, exchange) for k, v in self.params.items()}
-        definition = changed.get("", self.definition)
-        return Box(self.name, self.dom, self.cod, op=self.op, params=params, definition=definition)
+        return self.replaced(params=params, definition=changed.get("", self.definition))
 
     @property
     def rules(self) -> dict[str, LazyDiagram]:
@@ -117,19 +142,21 @@ class Box(FreeBox, Diagram):
     __hash__ = Diagram.__hash__
     __getitem__ = Diagram.__getitem__
     dagger, to_tree = Diagram.dagger, Diagram.to_tree
+    subs, lambdify = Diagram.subs, Diagram.lambdify
     __lt__ = FreeBox.__lt__
 
     def __repr__(self) -> str:
         extra = f", op={self.op!r}" if self.op else ""
         extra += f", params={self.params!r}" if self.params else ""
         extra += ", definition=..." if self.definition is not None else ""
+        extra += f", role={self.role!r}, of={self.of!r}" if self.role else ""
         return f"Box({self.name!r}, {self.dom}, {self.cod}{extra})"
 
     def __str__(self) -> str:
         return self.name
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _box, (self.name, self.dom, self.cod, self.op, self.params, self.definition)
+        return _box, (self.name, self.dom, self.cod, self.op, self.params, self.definition, self.role, self.of)
 
 
 def _map_bodies(label: str, value: Any, change: Callable[[str, Body], Body]) -> Any:
@@ -142,5 +169,20 @@ def _map_bodies(label: str, value: Any, change: Callable[[str, Body], Body]) -> 
     return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
 
 
-def _box(name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definition: Diagram | None) -> Box:
-    return Box(name, dom, cod, op=op, params=params, definition=definition)
+def _box(
+    name: str, dom: Ty, cod: Ty, op: str, params: dict[str, Any], definition: Diagram | None, role: str, of: str
+) -> Box:
+    return Box(name, dom, cod, op=op, params=params, definition=definition, role=role, of=of)
+
+
+def spelled(name: str) -> dict[str, Any]:
+    """The role that a name spells out, for where nothing else is kept of it: in a jaxpr, and in files of version 1.
+
+    >>> spelled("R[dense]"), spelled("dense")
+    ({'role': 'reverse', 'of': 'dense'}, {})
+    """
+    for role, form in ROLES.items():
+        start, end = form.split("{}")
+        if name.startswith(start) and name.endswith(end):
+            return {"role": role, "of": name[len(start) : -len(end)]}
+    return {}

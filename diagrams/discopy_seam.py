@@ -241,6 +241,29 @@ class Layered(FreeDiagram):
     def trace(self, n: int = 1, left: bool = False) -> Any:
         raise ParalensError("a diagram of arrays has no trace: a cycle needs a delay, such as lax.scan in from_jax")
 
+    def __add__(self, other: Any) -> Any:
+        raise ParalensError(
+            "diagrams have no formal sums: copy the inputs, and add the results by a box such as jnp.add"
+        )
+
+    __radd__ = __add__
+
+    @classmethod
+    def zero(cls, dom: Any, cod: Any) -> Any:
+        raise ParalensError("there are no formal sums of diagrams, and so no empty one: from_jax(jnp.zeros_like, ...)")
+
+    def bubble(self, *args: Any, **options: Any) -> Any:
+        raise ParalensError("a diagram has no bubbles: d.boxed(name) closes it into a box, and functors act on boxes")
+
+    @classmethod
+    def twist(cls, dom: Any) -> Any:
+        raise ParalensError("wires of arrays do not twist: the twist of a symmetric category is Diagram.id")
+
+    def subs(self, *args: Any) -> Any:
+        raise ParalensError("a box holds no symbols of sympy: symbolic(d) gives formulas, which have subs and lambdify")
+
+    lambdify = subs
+
     def to_tree(self) -> Any:
         raise ParalensError(unwritable("a diagram"))
 

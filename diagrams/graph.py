@@ -105,10 +105,12 @@ class Graph:
     def names(self) -> list[str]:
         """A unique name for every node: that of its box, with `_1`, `_2` ... for the second, third ... use.
 
-        Backward boxes are counted from the end, so that `R[dense]_1` is the way back through `dense_1`.
+        Ways back are counted from the end, so that `R[dense]_1` is that through `dense_1`.
         """
-        labels = [self.table[op].name for op in self.ops.tolist()]
-        back = [k for k, label in enumerate(labels) if label.startswith("R[")]
+        ops = self.ops.tolist()
+        labels = [self.table[op].name for op in ops]
+        turned = [box.role == "reverse" for box in self.table]
+        back = [k for k, op in enumerate(ops) if turned[op]]
         among = set(back)
         order = [*(k for k in range(len(labels)) if k not in among), *reversed(back)]
         found = dict(zip(order, numbered([labels[k] for k in order]), strict=True))

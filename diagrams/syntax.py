@@ -291,11 +291,11 @@ class Diagram(Layered):
 
     @staticmethod
     def svg_of(d: Any) -> str | None:
-        """What a notebook shows of a diagram or a `Para` over one: its picture, unless it is too large to read."""
+        """What a notebook shows of a diagram, of a lens or of a `Para`: the picture, unless it is too large to read."""
         from .drawing import draw
+        from .drawing.sheet import flat
 
-        boxes = len(getattr(d, "arrow", d).graph)
-        return draw(d).svg if boxes <= 1000 else None
+        return draw(d).svg if len(flat(d)[0].graph) <= 1000 else None
 
     def _repr_svg_(self) -> str | None:
         return Diagram.svg_of(self)
@@ -311,6 +311,7 @@ class Diagram(Layered):
 
 
 Diagram.factory = Diagram  # what DisCoPy composes with
+Ty.category = Diagram  # of which category types are objects
 
 
 def as_ty(x: Any) -> Ty:

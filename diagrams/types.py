@@ -54,6 +54,8 @@ class Wire(Ob):
     shape: tuple[int, ...]
     dtype: str
 
+    category: Any = None  # the diagrams over these types, named where they are defined
+
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
         kind = letter(dtype)
         if kind != "Key" and dtype not in BITS:
@@ -139,6 +141,8 @@ class Ty(FreeTy):
     __slots__ = ("_hash", "inside")
     inside: tuple[Wire, ...]
     ob_factory = Ob
+
+    category: Any = None  # the diagrams over these types, named where they are defined
 
     def __init__(self, *inside: Wire) -> None:
         for item in inside:

@@ -16,8 +16,9 @@ et al., "Categorical foundations of gradient-based learning", 2021, section 3; U
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from copy import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -52,6 +53,43 @@ class State(NamedTuple):
     memory: Any
 
 
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What is learned: a model X -> Y, a loss Y ⊗ T -> L, and an optimizer with its rate, over a base."""
+
+    model: Para
+    loss: Diagram
+    optimizer: Any
+    rate: float | Diagram
+    residual: Policy
+    base: Base
+
+    @cached_property
+    def cell(self) -> Any:
+        """The optimizer's lens on the parameters."""
+        return self.optimizer.cell(self.model.entries)
+
+    @cached_property
+    def lens(self) -> Lens:
+        """Model, loss and rate composed in Para(Lens(C)), with the parameter changed along the optimizer."""
+        whole = Para(_named(remembering(self.model.arrow, self.residual), "model"), self.model.entries)
+        moving = [path for path, w in zip(whole.paths, whole.weight.inside, strict=True) if self.base.moves(w)]
+        model = lens(whole, wrt=moving, base=self.base)
+        outputs = [i for i, w in enumerate(self.model.cod.inside) if self.base.moves(w)]
+        loss = lens(_named(self.loss, "loss"), wrt=outputs, base=self.base)
+        labels = loss.dom[len(self.model.cod) :]
+        system = (model @ labels) >> loss >> rate_cap(self.rate, self.loss.cod, self.base)
+        return system.reparam(self.cell.lens, _state([self.cell], self.model)).arrow
+
+    def batch(self, n: int) -> Objective:
+        """The same on n examples at once, with the mean of their losses."""
+        if self.loss.cod != R():
+            raise DerivativeError(f"the loss is {self.loss.cod}, and only of real numbers is there a mean")
+        mean = from_jax(jnp.mean, R(n)).boxed("mean")
+        return replace(self, model=batch(self.model, n), loss=batch(self.loss, n).then(mean))
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Learner:
     """A model that learns: `step : S ⊗ P ⊗ X ⊗ T -> S ⊗ P ⊗ L` as one diagram.
 
@@ -61,12 +99,21 @@ class Learner:
     `DerivativeError` for a loss that is not one real number, `ParameterError` for a parameter or a rate that the
     optimizer does not fit.
 
-    Fields: `lens`, the closed system (S ⊗ P ⊗ X ⊗ T, S ⊗ P) -> (L, I); `step`, its map; `inputs` X and `labels` T.
+    Fields: `objectives`, what is learned in turn, on the same parameters; `step`; `entries`, the names of the state
+    S ⊗ P; `inputs` X and `labels` T; `once`, whether the step is no epoch. A learner does not change: `batch`, `epoch`
+    and `>>` make others.
 
     >>> learner = Learner(nn.dense(3, 1), losses.squared_error(1), optimizers.sgd(0.1))
     >>> learner.step.cod
     R(3, 1) @ R(1) @ R()
     """
+
+    objectives: tuple[Objective, ...]
+    step: Diagram
+    entries: tuple[Entry, ...]
+    inputs: Ty
+    labels: Ty
+    once: bool = True
 
     def __init__(
         self,
@@ -80,36 +127,51 @@ class Learner:
     ) -> None:
         require(model, "Learner")
         require(loss, "Learner")
-        self.model, self.loss, self.base = Para.lift(model), _arrow(loss), base
-        self.optimizer = optimizer = _optimizer(optimizer)
-        self._cells = (optimizer.cell(self.model.entries),)
-        self.rate, self.residual = _rate(optimizer, rate), residual
-        self.inputs, self.labels = self.model.dom, _labels(self.model, self.loss, self.base)
-        memory = [(("memory", *path), Param(ty)) for path, ty in self._cells[0].state]
-        self.entries: tuple[Entry, ...] = (*memory, *[(("params", *path), q) for path, q in self.model.entries])
-        self._batched: Callable[[int], Learner] = self._of_examples
-        self.lens = self._closed()
-        self.step = self._stepping()
+        model, loss, optimizer = Para.lift(model), _arrow(loss), _optimizer(optimizer)
+        entries = _state([optimizer.cell(model.entries)], model)
+        only = Objective(model, loss, optimizer, _rate(optimizer, rate), residual, base)
+        labels = _labels(model, loss, base)
+        self._set((only,), _stepping(only.lens, len(entries), len(loss.cod)), entries, model.dom, labels, True)
 
-    def _closed(self) -> Lens:
-        """Model, loss and rate composed in Para(Lens(C)), with the parameter changed along the optimizer."""
-        whole = Para(_named(remembering(self.model.arrow, self.residual), "model"), self.model.entries)
-        moving = [path for path, w in zip(whole.paths, whole.weight.inside, strict=True) if self.base.moves(w)]
-        model = lens(whole, wrt=moving, base=self.base)
-        outputs = [i for i, w in enumerate(self.model.cod.inside) if self.base.moves(w)]
-        loss = lens(_named(self.loss, "loss"), wrt=outputs, base=self.base)
-        labels = loss.dom[len(self.model.cod) :]
-        system = (model @ labels) >> loss >> rate_cap(self.rate, self.loss.cod, self.base)
-        return system.reparam(self._cells[0].lens, self.entries).arrow
+    def _set(self, *values: Any) -> Learner:
+        for field, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, field.name, value)
+        return self
 
-    def _stepping(self) -> Diagram:
-        """The lens run forward and back, state first: S ⊗ P ⊗ X ⊗ T -> S ⊗ P ⊗ L."""
-        both, n_state, n_loss = self.lens.both, len(self.entries), len(self.loss.cod)
-        n_data = len(both.dom) - n_state
-        dom = both.dom[n_data:] @ both.dom[:n_data]
-        turned = Diagram.wires(dom, [*range(n_state, len(dom)), *range(n_state)])
-        back = Diagram.wires(both.cod, [*range(n_loss, len(both.cod)), *range(n_loss)])
-        return turned.then(both).then(back)
+    # -- what it is made of ------------------------------------------------------------------------
+
+    @cached_property
+    def model(self) -> Para:
+        """The model X -> Y; of objectives in turn the models side by side, on the same parameters."""
+        first, *others = (o.model for o in self.objectives)
+        n, weight = first.n_params, first.weight
+        arrow = first.tensor(*others).arrow
+        data = len(arrow.dom) - n * len(self.objectives)
+        shared = Diagram.wires(arrow.dom[:data] @ weight, [*range(data), *[*range(data, data + n)] * (len(others) + 1)])
+        return Para(shared.then(arrow), first.entries) if others else first
+
+    @property
+    def loss(self) -> Diagram:
+        """The loss Y ⊗ T -> L; of objectives in turn the losses side by side."""
+        first, *others = (o.loss for o in self.objectives)
+        return first.tensor(*others)
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer; of objectives in turn the tuple of them."""
+        found = tuple(o.optimizer for o in self.objectives)
+        return found[0] if len(found) == 1 else found
+
+    @cached_property
+    def lens(self) -> Lens:
+        """The closed system (S ⊗ P ⊗ X ⊗ T, S ⊗ P) -> (L, I), whose way back is the next state."""
+        (first, *others), n = self.objectives, len(self.entries)
+        if not others and self.once:
+            return first.lens
+        state, data, losses = self.step.dom[:n], self.step.dom[n:], self.step.cod[n:]
+        dom = Pair(data @ state, [*[Ty()] * len(data), *state], Diagram)
+        forward = Diagram.swap(data, state).then(self.step).then(Diagram.swap(state, losses))
+        return Lens(forward, Diagram.id(state), dom, Pair(losses, [Ty()] * len(losses), Diagram))
 
     @property
     def para(self) -> Para:
@@ -119,15 +181,18 @@ class Learner:
         data = self.step.dom[n:]
         return Para(Diagram.wires(data @ self.step.dom[:n], order).then(self.step), self.entries)
 
+    # -- its state -----------------------------------------------------------------------------------
+
     def init(self, key: Any) -> State:
         """The first state: the model's parameters from a PRNG key or a seed, and the optimizer's memory for them."""
-        return self.start(self.model.init(key))
+        return self.start(self.objectives[0].model.init(key))
 
     def start(self, params: Any) -> State:
         """The first state for these parameters, a nested dict of arrays, which are copied: a step donates its state."""
-        given = zip(self.model.entries, self.model.flat(params), strict=True)
+        model = self.objectives[0].model
+        given = zip(model.entries, model.flat(params), strict=True)
         weights = [jnp.array(q.array(value, "/".join(path))) for (path, q), value in given]
-        memory = [jnp.array(v) for cell in self._cells for v in callable_of(cell.start)(*weights)]
+        memory = [jnp.array(v) for o in self.objectives for v in callable_of(o.cell.start)(*weights)]
         return self.nest([*memory, *weights])
 
     def nest(self, values: Sequence[Any]) -> State:
@@ -135,30 +200,31 @@ class Learner:
         tree = nested([path for path, _ in self.entries], values)
         return State(tree.get("params", {}), tree.get("memory", {}))
 
+    # -- other learners of it --------------------------------------------------------------------------
+
     def batch(self, n: int) -> Learner:
         """The learner whose data are n examples at once and whose loss is their mean.
 
         Raises `DerivativeError` for a loss of which there is no mean, `CompositionError` for an epoch.
         """
-        return self._batched(n)
-
-    def _of_examples(self, n: int) -> Learner:
-        if self.loss.cod != R():
-            raise DerivativeError(f"the loss is {self.loss.cod}, and only of real numbers is there a mean")
-        mean = from_jax(jnp.mean, R(n)).boxed("mean")
-        model, loss = batch(self.model, n), batch(self.loss, n).then(mean)
-        return Learner(model, loss, self.optimizer, rate=self.rate, residual=self.residual, base=self.base)
+        if not self.once:
+            raise CompositionError(
+                f"an epoch has no batch of {n}: write learner.batch({n}).epoch(steps), data steps first"
+            )
+        many = [o.batch(n) for o in self.objectives]
+        first, *others = (
+            Learner(o.model, o.loss, o.optimizer, rate=o.rate, residual=o.residual, base=o.base) for o in many
+        )
+        return reduce(Learner.then, others, first)
 
     def epoch(self, n: int) -> Learner:
         """The n-fold composite over data stacked n high, with n losses: one scan. Batch first, if at all.
 
         Raises `CompositionError` for an `n` that is no number from 0 on.
         """
-        found = copy(self)
-        found.step = scan_of(self.step, n, len(self.entries))
-        found.inputs, found.labels = batched(self.inputs, n), batched(self.labels, n)
-        found._batched = _refuse_epoch
-        return found
+        step = scan_of(self.step, n, len(self.entries))
+        ends = batched(self.inputs, n), batched(self.labels, n)
+        return object.__new__(Learner)._set(self.objectives, step, self.entries, *ends, False)
 
     def then(self, other: Learner) -> Learner:
         """A step of this learner, then one of the other, on the same parameters: two objectives in turn.
@@ -166,33 +232,44 @@ class Learner:
         Each takes its own data, keeps its own memory and gives its own loss. Raises `ParameterError` where the
         parameters differ.
         """
-        if [(p, q.ty) for p, q in self.model.entries] != [(p, q.ty) for p, q in other.model.entries]:
+        one, two = self.objectives[0].model, other.objectives[0].model
+        if [(p, q.ty) for p, q in one.entries] != [(p, q.ty) for p, q in two.entries]:
             raise ParameterError(
-                "the learners train different parameters: "
-                f"{', '.join(self.model.paths)} and {', '.join(other.model.paths)}"
+                f"the learners train different parameters: {', '.join(one.paths)} and {', '.join(two.paths)}"
             )
-        found = copy(self)
-        n_p, n_s, m_s = self.model.n_params, len(self.entries), len(other.entries)
-        found._cells = (*self._cells, *other._cells)
-        names = joined([[(path, Param(ty)) for path, ty in cell.state] for cell in found._cells])
-        found.entries = (*[(("memory", *p), q) for p, q in names], *self.entries[n_s - n_p :])
-        found.step = _in_turn(self.step, other.step, n_s - n_p, m_s - n_p, n_p)
-        found.inputs, found.labels = self.inputs @ self.labels @ other.inputs, other.labels
-        found._batched = lambda n: self.batch(n).then(other.batch(n))
-        return found
+        n, objectives = one.n_params, (*self.objectives, *other.objectives)
+        step = _in_turn(self.step, other.step, len(self.entries) - n, len(other.entries) - n, n)
+        entries = _state([o.cell for o in objectives], one)
+        inputs = self.inputs @ self.labels @ other.inputs
+        once = self.once and other.once
+        return object.__new__(Learner)._set(objectives, step, entries, inputs, other.labels, once)
 
     def __rshift__(self, other: Learner) -> Learner:
         return self.then(other)
 
     def __repr__(self) -> str:
-        return f"<Learner {self.model!r}, loss {self.loss.cod}, optimizer {getattr(self.optimizer, 'name', '')}>"
+        names = " >> ".join(getattr(o.optimizer, "name", "") for o in self.objectives)
+        return f"<Learner {self.model!r}, loss {self.loss.cod}, optimizer {names}>"
 
     def _repr_svg_(self) -> str | None:
         return Diagram.svg_of(self.para)
 
 
-def _refuse_epoch(n: int) -> Learner:
-    raise CompositionError(f"an epoch has no batch of {n}: write learner.batch({n}).epoch(steps), data steps first")
+def _state(cells: Sequence[Any], model: Para) -> tuple[Entry, ...]:
+    """The names of the state: the memories of the optimizers, then the parameters."""
+    memory = [[(path, Param(ty)) for path, ty in cell.state] for cell in cells]
+    named = joined(memory) if len(memory) > 1 else memory[0]
+    return (*[(("memory", *p), q) for p, q in named], *[(("params", *p), q) for p, q in model.entries])
+
+
+def _stepping(system: Lens, n_state: int, n_loss: int) -> Diagram:
+    """A closed system run forward and back, state first: S ⊗ P ⊗ X ⊗ T -> S ⊗ P ⊗ L."""
+    both = system.both
+    n_data = len(both.dom) - n_state
+    dom = both.dom[n_data:] @ both.dom[:n_data]
+    turned = Diagram.wires(dom, [*range(n_state, len(dom)), *range(n_state)])
+    back = Diagram.wires(both.cod, [*range(n_loss, len(both.cod)), *range(n_loss)])
+    return turned.then(both).then(back)
 
 
 def rate_cap(rate: float | Diagram, ty: Ty, base: Base = SMOOTH) -> Lens:

@@ -77,7 +77,7 @@ def _box(box: Box) -> Box:
         raise NoMeaningError(f"{box.name} holds a function that was made for its own format")
     definition = None if box.definition is None else promoted(box.definition)
     params = {k: _param(v) for k, v in box.params.items()}
-    return Box(box.name, wide(box.dom), wide(box.cod), op=box.op, params=params, definition=definition)
+    return box.replaced(dom=wide(box.dom), cod=wide(box.cod), params=params, definition=definition)
 
 
 def _is_function(value: Any) -> bool:

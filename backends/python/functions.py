@@ -20,7 +20,7 @@ from ...diagrams.box import Box
 from ...diagrams.graph import Graph
 from ...diagrams.tracing.jaxpr import from_jax
 from .expressions import Expr, array, call
-from .identifiers import back_of, titles
+from .identifiers import titles
 from .params import Several, refuse
 from .writer import INLINE, Block, Program
 
@@ -48,7 +48,7 @@ def definition(block: Block, box: Box, xs: list[Expr], name: str, live: list[boo
     if box.definition is None:
         raise refuse(box)
     found = defined(block.program, box, xs)
-    back = back_of(name) is not None
+    back = box.role == "reverse"
     hints = block.cotangents(box, name, xs) if back else [name, *found.hints[1:]]
     if found.inline:
         (made,) = block.run(box.definition.graph, xs)

@@ -14,9 +14,10 @@ import builtins
 import keyword
 import re
 
+from ...diagrams.box import Box
 from .expressions import Expr
 
-__all__ = ["KINDS", "RESERVED", "STEMS", "Names", "back_of", "cotangent", "identifier", "titles"]
+__all__ = ["KINDS", "RESERVED", "STEMS", "Names", "cotangent", "identifier", "partner", "titles"]
 
 RESERVED = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins)}
 RESERVED |= {"jax", "jnp", "lax", "np", "base64", "partial", "primitives", "params", "checkpoint_name"}
@@ -80,10 +81,9 @@ def identifier(name: str) -> str:
     return f"{plain}_" if plain in RESERVED else plain
 
 
-def back_of(name: str) -> str | None:
-    """The box whose way back a box of this name is."""
-    found = re.fullmatch(r"R\[(.*)\](_\d+)?", name)
-    return found[1] + (found[2] or "") if found else None
+def partner(box: Box, name: str) -> str:
+    """The name in its graph of the box that a box called `name` there is the way back or the tangent map of, or ""."""
+    return box.of + name.removeprefix(box.name) if box.role else ""
 
 
 def cotangent(e: Expr) -> str:

@@ -49,7 +49,7 @@ def _argument(inner: Block, xs: Sequence[Expr], wires: Sequence[Wire], name: str
 def _scan(block: Block, box: Box, xs: list[Expr], name: str, live: list[bool]) -> list[Any]:
     p, body = box.params, box.params["body"].diagram
     n, m = p["num_consts"], p["num_consts"] + p["num_carry"]
-    fixed, back = _kept(block, xs[:n]), name.startswith("R[")
+    fixed, back = _kept(block, xs[:n]), box.role == "reverse"
     hints = (
         block.cotangents(box, name, xs)
         if back

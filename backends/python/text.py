@@ -162,7 +162,7 @@ def _data_names(graph: Graph, n: int, inputs: Sequence[str] | None, traced: Sequ
     forward: set[int] = set(graph.outputs.tolist())
     back: set[int] = set()
     for box, reads, _ in graph.steps:
-        (back if box.name.startswith("R[") else forward).update(reads)
+        (back if box.role == "reverse" else forward).update(reads)
     first = n
     while first and first - 1 in back - forward and graph.dom.inside[first - 1].differentiable:
         first -= 1
@@ -174,7 +174,7 @@ def _gradients(graph: Graph, values: Sequence[Expr]) -> dict[int, str]:
     """Names for outputs that ways back give, where the codomain ends in the types of the parameters."""
     params = [e for e in values if not e.text.isidentifier() and e.wire.differentiable]
     ends = graph.outputs.tolist()[len(graph.outputs) - len(params) :] if len(params) <= len(graph.outputs) else []
-    back = {w for box, _, writes in graph.steps if box.name.startswith("R[") for w in writes}
+    back = {w for box, _, writes in graph.steps if box.role == "reverse" for w in writes}
     wires = graph.cod.inside[len(graph.outputs) - len(ends) :]
     if any(e.wire != w for e, w in zip(params, wires, strict=False)):
         return {}

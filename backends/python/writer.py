@@ -7,7 +7,6 @@ text is at most as long as a line when it is put into the next.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,7 +15,7 @@ from ...diagrams.box import Box
 from ...diagrams.graph import Graph
 from ...diagrams.types import Wire
 from .expressions import Expr, array
-from .identifiers import STEMS, Names, back_of, cotangent, identifier
+from .identifiers import STEMS, Names, cotangent, identifier, partner
 from .layout import broken, indented
 from .operators import Writing
 from .params import Several, bound
@@ -111,7 +110,7 @@ class Block:
             made = rule(box, inputs) if rule is not None else None
             return bound(box, inputs) if made is None else made
 
-        hint = name if name.startswith(("R[", "D[")) else STEMS.get(box.op, box.op)
+        hint = name if box.role else STEMS.get(box.op, box.op)
         return self.expression(write, xs, box.cod.inside, [hint] * box.n_out, live)
 
     def expression(
@@ -188,8 +187,9 @@ class Block:
 
         What went into the box whose way back it is comes from its call, if that is here, else from what is kept of it.
         """
-        called, stem = self.calls.get(back_of(name) or ""), f"d_{identifier(back_of(name) or name)}"
-        args = called[1] if called else self._around(box, name) or [x for x in xs if x.role != "dy"]
+        of = partner(box, name)
+        called, stem = self.calls.get(of), f"d_{identifier(of or name)}"
+        args = called[1] if called else self._around(box) or [x for x in xs if x.role != "dy"]
         moving, found = [a for a in args if a.wire.differentiable], []
         for w, asked in zip(box.cod.inside, self.asked, strict=True):
             k = next((i for i, a in enumerate(moving) if a.wire == w), None)
@@ -197,9 +197,9 @@ class Block:
             moving = moving if k is None else moving[k + 1 :]
         return found
 
-    def _around(self, box: Box, name: str) -> list[Expr]:
+    def _around(self, box: Box) -> list[Expr]:
         """What went into the box whose way back this is, if it was called in another function and all of it moves."""
-        calls = self.program.arguments.get(re.sub(r"_\d+$", "", back_of(name) or ""), [])
+        calls = self.program.arguments.get(box.of, [])
         for forward, titles in reversed(calls[-8:]):
             moving = [Expr(t, w) for t, w in zip(titles, forward.dom.inside, strict=True) if w.differentiable]
             if [e.wire for e in moving] == list(box.cod.inside):

@@ -114,7 +114,7 @@ def backward_of(scene: Scene) -> Backward:
     """
     found = _after(scene, {k for k, item in enumerate(scene.items) if item.back}, frozenset())
     partner = _partners(scene, found)
-    again = {_base(scene.items[k].name) for k in found} & {_base(_of(i)) for i in scene.items if i.back}
+    again = {_base(scene.items[k].name) for k in found} & {_base(i.of) for i in scene.items if i.back}
     if again or not partner:
         return Backward(found, frozenset(), {})
     core, wires = set(partner.values()), set()
@@ -155,7 +155,7 @@ def _partners(scene: Scene, back: frozenset[int]) -> dict[int, int]:
     for k in back:
         item = scene.items[k]
         for f, other in enumerate(scene.items):
-            if f in back or not item.back or _base(other.name) != _base(_of(item)):
+            if f in back or not item.back or _base(other.name) != _base(item.of):
                 continue
             sides = ((other.writes, item.reads, 2), (other.reads, item.reads, 1), (other.bundles, item.bundles, 1))
             shared = sum(weight * len(set(a) & set(b)) for a, b, weight in sides)
@@ -165,11 +165,6 @@ def _partners(scene: Scene, back: frozenset[int]) -> dict[int, int]:
         if k not in found and -f not in found.values():
             found[k] = -f
     return found
-
-
-def _of(item: Item) -> str:
-    """What a backward box is of: f of R[f]_1."""
-    return item.name[2:].rpartition("]")[0]
 
 
 def _base(name: str) -> str:

@@ -8,9 +8,10 @@ leaves at the bottom of f.
 Source: G. Cruttwell et al., "Categorical foundations of gradient-based learning" (2022), the figures of section 3.
 
 >>> from paralens.diagrams.drawing.scene import Inside, scene_of
->>> f, back = Box("f", R(2), R(2) @ R(3)), Box("R[f]", R(3) @ R(2), R(2))
+>>> f = Box("f", R(2), R(2) @ R(3))
+>>> back = Box("back", R(3) @ R(2), R(2)).playing("reverse", f)
 >>> halves = facing_of(scene_of(Inside((f @ R(2) >> R(2) @ back).graph), (None, None)))
->>> [[item.name for item in half.items] for half in (halves.ahead, halves.back)]
+>>> [[item.name for item in half.items] for half in (halves.forward, halves.back)]
 [['f'], ['R[f]']]
 """
 
@@ -49,7 +50,7 @@ class Facing(NamedTuple):
     the forward item above keeps.
     """
 
-    ahead: Scene
+    forward: Scene
     back: Scene
     ranks: tuple[list[int], list[int]]
     last: int
@@ -63,7 +64,7 @@ def facing_of(scene: Scene) -> Facing | None:
     ranks = _ranks(scene, back) if back.partner else None
     if ranks is None:
         return None
-    ahead, behind = ([k for k in range(len(scene.items)) if (k in back.items) == side] for side in (False, True))
+    forward, behind = ([k for k in range(len(scene.items)) if (k in back.items) == side] for side in (False, True))
     maker = {w: k for k, item in enumerate(scene.items) for w in item.writes}
     place: dict[int, int] = {}  # the farthest column, on the right, where each wire is needed below
     for k in behind:
@@ -73,7 +74,7 @@ def facing_of(scene: Scene) -> Facing | None:
     # what the item above keeps comes first, that is on the right, and what comes from the left edge last
     crossing = sorted(place, key=lambda w: -ranks[maker[w]] if w in maker else 0)
     source = {w: n for n, w in enumerate(crossing, len(scene.bundles))}
-    number = {k: n for half in (ahead, behind) for n, k in enumerate(half)}
+    number = {k: n for half in (forward, behind) for n, k in enumerate(half)}
     kept = {source[w]: (number[maker[w]], w) for w in crossing if w in maker and ranks[maker[w]] == place[w]}
     drains: dict[int, tuple[int, int | None]] = {source[w]: (place[w], w) for w in crossing if source[w] not in kept}
     for b in scene.bundles:
@@ -82,9 +83,9 @@ def facing_of(scene: Scene) -> Facing | None:
     lower = _back(scene, behind, [w for w in scene.inputs if w in back.inputs], source)
     wide = {scene.items[f].name: 16.0 * len(lower.items[number[k]].bundles) for k, f in back.partner.items()}
     forth = [w for w in scene.inputs if w not in back.inputs]
-    upper = _ahead(scene, ahead, forth, {w for _, w in kept.values()}, wide)
+    upper = _forward(scene, forward, forth, {w for _, w in kept.values()}, wide)
     last = 1 + max(ranks)
-    return Facing(upper, lower, ([ranks[k] for k in ahead], [last - ranks[k] for k in behind]), last, drains, kept)
+    return Facing(upper, lower, ([ranks[k] for k in forward], [last - ranks[k] for k in behind]), last, drains, kept)
 
 
 def _ranks(scene: Scene, back: Backward) -> list[int] | None:
@@ -121,7 +122,7 @@ def _ranks(scene: Scene, back: Backward) -> list[int] | None:
 # -- the two scenes ------------------------------------------------------------------------------
 
 
-def _ahead(
+def _forward(
     scene: Scene, items: Sequence[int], inputs: Sequence[int], kept: Collection[int], wide: Mapping[str, float]
 ) -> Scene:
     """The forward scene, without drains. What only the backward pass reads leaves closed items at the bottom."""
@@ -216,7 +217,7 @@ def faced(halves: Facing, blocks: Callable[[Scene], dict[int, Block]]) -> tuple[
     scene, drains = _drained(halves, _entries(lower))
     ranks = [*halves.ranks[0], *[halves.drains[s][0] for s in drains]]
     upper = Row(scene, blocks(scene), ranks=(ranks, last), led=[w for _, w in halves.kept.values()])
-    width = _aligned(upper, lower, {s: len(halves.ahead.items) + i for i, s in enumerate(drains)})
+    width = _aligned(upper, lower, {s: len(halves.forward.items) + i for i, s in enumerate(drains)})
     above, below = upper.block(), lower.block()
     tops = {s: (width - x, y) for s, (x, y) in below.tops.items()}
     ways = _Ways(halves, upper, above, drains)
@@ -224,7 +225,7 @@ def faced(halves: Facing, blocks: Callable[[Scene], dict[int, Block]]) -> tuple[
     down = ways.bottom + 20
     lines = ways.drawn(tops, down, below)
     shapes = [*lines, *above.shapes, *moved(mirrored(below.shapes, width), 0, down), *ways.more]
-    left = [(halves.ahead.inputs, above.left, False), (halves.ahead.outputs, above.right, True)]
+    left = [(halves.forward.inputs, above.left, False), (halves.forward.outputs, above.right, True)]
     right = [(halves.back.inputs, below.left, True), (halves.back.outputs, below.right, False)]
     ports = [Port(w, y, side) for wires, ys, side in left for w, y in zip(wires, ys, strict=True)]
     ports += [Port(w, y + down, side) for wires, ys, side in right for w, y in zip(wires, ys, strict=True)]
@@ -261,7 +262,7 @@ def _entries(row: Row) -> dict[int, float]:
 
 def _drained(halves: Facing, tops: Mapping[int, float]) -> tuple[Scene, list[int]]:
     """The forward scene with drains at its end, and their sources from right to left."""
-    scene = halves.ahead
+    scene = halves.forward
     order = sorted(halves.drains, key=tops.__getitem__)
     items, bundles = list(scene.items), {b.number: b for b in scene.bundles}
     for s in order:
@@ -279,7 +280,7 @@ class _Ways:
     def __init__(self, halves: Facing, row: Row, block: Block, drains: Sequence[int]) -> None:
         self.scene, self.row, self.head, self.bottom = row.scene, row, block.head, block.height
         self.cells = {k: (i, c) for i, cs in enumerate(row.grid.columns) for c in cs if (k := row.grid.item[c]) >= 0}
-        self.drains = {s: len(halves.ahead.items) + i for i, s in enumerate(drains)}
+        self.drains = {s: len(halves.forward.items) + i for i, s in enumerate(drains)}
         self.kept = halves.kept
         self.passed = {h.wire for hops in row.grid.hops for h in hops}
         self.lanes = [0] * len(row.grid.columns)

@@ -40,7 +40,8 @@ class Item:
 
     `loops` pairs outputs of that scene with the inputs, or (negative) the bundles, to which a loop feeds them
     back. `bundles` are the numbers of the bundles that it reads, in the order of its inputs; `low` is the one that
-    is the second operand of an operation whose order matters. `least` is the least width.
+    is the second operand of an operation whose order matters. `least` is the least width. `role` and `of` are those of
+    the box, `of` with the number of this one.
     """
 
     name: str
@@ -55,6 +56,8 @@ class Item:
     bundles: tuple[int, ...] = ()
     low: int | None = None
     least: float = 0.0
+    role: str = ""
+    of: str = ""
 
     @property
     def wires(self) -> list[int]:
@@ -64,7 +67,7 @@ class Item:
     @property
     def back(self) -> bool:
         """Whether it is the backward box of another."""
-        return self.look in ("derivative", "open derivative") and self.name.startswith("R[")
+        return self.role == "reverse"
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,9 @@ def scene_of(view: Inside, given: Sequence[Given | None], open_: Open | None = N
 
 def _item(name: str, label: str, box: Box, path: str) -> Item:
     """A closed item that reads and writes nothing yet."""
-    return Item(name, clipped(label), look_of(box), f"{path} : {_sides(box)}", commutes=traits(box.op).commutative)
+    tip, commutes = f"{path} : {_sides(box)}", traits(box.op).commutative
+    of = box.of + name.removeprefix(box.name) if box.role else ""
+    return Item(name, clipped(label), look_of(box), tip, commutes=commutes, role=box.role, of=of)
 
 
 def _entries(item: Item, k: int, wires: Sequence[int], entering: Mapping[tuple[int, int], Bundle]) -> dict[str, Any]:

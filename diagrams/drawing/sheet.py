@@ -6,11 +6,13 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from ...categories.lens import Lens
 from ...categories.para import Para
 from ...categories.param import Entry
 from ..syntax import Diagram, require
+from ..types import Ty
 from .block import NAME, TYPE, Block
 from .bundles import Given
 from .cables import gathered, tinted
@@ -21,7 +23,7 @@ from .place import Row
 from .scene import Inside, Open, Scene, scene_of
 from .style import INK, clipped, measure
 
-__all__ = ["draw"]
+__all__ = ["draw", "flat"]
 
 MARGIN = 16.0
 LARGE = 300  # with more boxes than these a backward pass stands below its forward pass, whatever the width
@@ -39,7 +41,7 @@ class Learning(Protocol):
 
 
 def draw(
-    d: Diagram | Para | Learning,
+    d: Diagram | Para | Lens | Learning,
     path: str | os.PathLike[str] | None = None,
     *,
     open: str | Iterable[str] = (),
@@ -49,7 +51,7 @@ def draw(
     bundle: bool = True,
     outputs: Sequence[str] = (),
 ) -> Picture:
-    """The picture of a diagram, a model or a learner, saved as SVG or PNG too if a `path` is given.
+    """The picture of a diagram, a model, a lens or a learner, saved as SVG or PNG too if a `path` is given.
 
     Data flows from left to right, parameters (violet) come in from the top, several arrays together in a thick line.
     A dot is a copy, a bar ends what nothing reads, a dashed line with an arrow is feedback. At a circle the first
@@ -72,8 +74,7 @@ def draw(
     if isinstance(d, Learning):
         outputs = outputs or ["/".join(path) for path, _ in d.entries]
         d = d.para
-    require(d, "draw")
-    arrow, entries = (d.arrow, d.entries) if isinstance(d, Para) else (d, ())
+    arrow, entries = flat(d)
     graph = arrow.graph
     given = [None] * (len(graph.dom) - len(entries)) + [Given(p, q.wire, p) for p, q in entries]
     paths = [open] if isinstance(open, str) else list(open)
@@ -85,6 +86,23 @@ def draw(
     if path is not None:
         picture.save(path)
     return picture
+
+
+def flat(d: Any) -> tuple[Diagram, Sequence[Entry]]:
+    """The diagram that is drawn, with its parameters: of a lens both halves, which share the forward pass.
+
+    Raises `CompositionError` for what is no diagram.
+    """
+    arrow, entries = (d.arrow, d.entries) if isinstance(d, Para) else (d, ())
+    if isinstance(arrow, Lens):
+        both, n = arrow.both, len(entries)
+        data, stop = len(arrow.dom) - n, len(arrow.dom)
+        # parameters are drawn from above: they come last, after the cotangents
+        order = [*range(data), *range(stop, len(both.dom)), *range(data, stop)]
+        back = [order.index(i) for i in range(len(order))]
+        arrow = Diagram.wires(Ty.of(both.dom.inside[i] for i in order), back).then(both)
+    require(arrow, "draw")
+    return arrow, entries
 
 
 def _sheet(scene: Scene, block: Block, ports: Sequence[Port], title: str | None) -> Picture:

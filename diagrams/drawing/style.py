@@ -89,13 +89,12 @@ SYMBOLS = {
     "add": "+", "add_any": "+", "sub": "−", "mul": "×", "div": "÷", "eq": "=", "ne": "≠", "lt": "<", "le": "≤",  # noqa: RUF001
     "gt": ">", "ge": "≥", "and": "∧", "or": "∨", "not": "¬",  # noqa: RUF001
 }  # fmt: skip
-DERIVATIVES = ("R[", "D[")
 SHORT = {"bfloat16": "bf16", "bool": "bool"}
 
 
 def look_of(box: Box) -> str:
     """The kind of a box: a key of `LOOKS`."""
-    if box.name.startswith(DERIVATIVES):
+    if box.role:
         return "derivative"
     if traits(box.op).looping:
         return "loop"

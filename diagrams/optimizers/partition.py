@@ -100,5 +100,5 @@ def _states_first(cells: Sequence[Cell], order: Sequence[int]) -> Lens:
         states += inside[: len(cell.state)]
         parameters |= zip(group, inside[len(cell.state) :], strict=True)
         at += len(cell.state)
-    dom = Pair((*states, *(parameters[i] for i in range(len(order)))), Diagram)
+    dom = Pair.joined((*states, *(parameters[i] for i in range(len(order)))), Diagram)
     return Lens.wires(dom, reads)

@@ -35,7 +35,7 @@ import numpy as np
 from ...categories.errors import FileError, ParalensError
 from ...categories.para import Para
 from ...categories.param import Given, Init, Param, Stacked
-from ..box import Box
+from ..box import Box, spelled
 from ..graph import Graph
 from ..params import Constant, LazyDiagram, LazyRules, canonical
 from ..syntax import Diagram, require
@@ -185,7 +185,10 @@ class _Writer:
             params = {k: self.value(b, k, v) for k, v in b.params.items()}
             inside = None if b.definition is None else self.diagram(b.definition)
             dom, cod = self.ty(b.dom), self.ty(b.cod)
-            self.boxes[place] = dict(name=b.name, op=b.op, dom=dom, cod=cod, params=params, definition=inside)
+            # the name tells it, as in files that were written before boxes had roles, unless it does not
+            told = spelled(b.name) == ({"role": b.role, "of": b.of} if b.role else {})
+            role = {} if told else {"role": [b.role, b.of]}
+            self.boxes[place] = dict(name=b.name, op=b.op, dom=dom, cod=cod, params=params, definition=inside) | role
         return place
 
     def value(self, b: Box, name: str, value: Any) -> Any:
@@ -240,8 +243,9 @@ class _Reader:
             t = self.content["boxes"][place]
             inside = None if t["definition"] is None else self.diagram(t["definition"])
             params = {k: decode(v, self.diagram, self.rule) for k, v in t["params"].items()}
-            box = Box(t["name"], self.ty(t["dom"]), self.ty(t["cod"]), op=t["op"], params=params, definition=inside)
-            self.made[key] = box
+            role = dict(zip(("role", "of"), t["role"], strict=True)) if "role" in t else spelled(t["name"])
+            dom, cod = self.ty(t["dom"]), self.ty(t["cod"])
+            self.made[key] = Box(t["name"], dom, cod, op=t["op"], params=params, definition=inside, **role)
         return self.made[key]
 
     def rule(self, place: int) -> LazyDiagram:

@@ -179,7 +179,7 @@ def _around(outer: Level, inner: Level, made: _Exchange) -> tuple[Box, list[int]
                 f"{inside.dom} -> {inside.cod}: make that part anew"
             )
         return box.with_bodies({inner.label: inside}), list(reads), ()
-    return Box(box.name, inside.dom, inside.cod, definition=inside), [reads[i] for i in made.kept], made.given
+    return box.replaced(dom=inside.dom, cod=inside.cod, definition=inside), [reads[i] for i in made.kept], made.given
 
 
 def _parent(levels: Sequence[Level], model: Para) -> Path:

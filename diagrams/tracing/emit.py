@@ -214,7 +214,7 @@ def narrowed(box: Box, still: Sequence[int]) -> Box:
 
     def make() -> Box:
         params = {k: v for k, v in box.params.items() if k != "moving"} | rules.where(at) | {"still": at}
-        return Box(box.name, box.dom, box.cod, op=box.op, definition=box.definition, params=params)
+        return box.replaced(params=params)
 
     return derived(box, ("narrowed", at), make)
 

@@ -25,7 +25,7 @@ import numpy as np
 from ...categories.errors import InputError
 from ...categories.para import Para
 from ...categories.param import Given, Param
-from ..box import Box
+from ..box import Box, spelled
 from ..graph import Builder
 from ..params import PLAIN, Body, Sealed, canonical
 from ..primitives import traits
@@ -303,7 +303,8 @@ def _jit(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     jaxpr, name = p.get("jaxpr", p.get("call_jaxpr")), p.get("name") or eqn.primitive.name
     calls = reader.level.calls
     if (id(jaxpr), name) not in calls:
-        calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr))
+        # a jaxpr keeps nothing of a box but its name
+        calls[id(jaxpr), name] = Box(name, dom, cod, definition=reader.body(jaxpr), **spelled(name))
     return calls[id(jaxpr), name]
 
 

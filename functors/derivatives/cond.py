@@ -34,7 +34,7 @@ def cond_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     found = [push(d.graph, moving[1:], base) for d in branches]
     gives = sorted({i for t in found for i in t.gives})
     made = [_completed(t, box, gives, base) for t in found]
-    return Tangent(_cond(f"D[{box.name}]", made, box), tuple(gives), whole=True)
+    return Tangent(_cond(box.name, made, box).playing("forward", box), tuple(gives), whole=True)
 
 
 def _completed(tangent: Tangent, box: Box, gives: Sequence[int], base: Base) -> Diagram:
@@ -69,7 +69,8 @@ def cond_optic(box: Box, wants: Mask, present: Mask, base: Base) -> Optic:
         for o, p in zip(found, place, strict=True)
     ]
     residual = (0, *(1 + j for j in shared), *(1 + around + s for s in range(len(slots))))
-    return Optic(forward, residual, _cond(f"R[{box.name}]", back, box), tuple(1 + i for i in gives), plain)
+    backward = _cond(box.name, back, box).playing("reverse", box)
+    return Optic(forward, residual, backward, tuple(1 + i for i in gives), plain)
 
 
 def _slots(found: Sequence[Optic], around: int) -> tuple[list[Wire], list[dict[int, int]]]:

@@ -72,7 +72,7 @@ def _given(box: Box, key: str) -> Diagram:
 def jvp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """The user's rule, with zeros for what does not move."""
     gives = tuple(i for i, w in enumerate(box.cod.inside) if w.differentiable)
-    return Tangent(_user_rule(box, moving, base).boxed(f"D[{box.name}]"), gives, whole=True)
+    return Tangent(_user_rule(box, moving, base).boxed(box.name).playing("forward", box), gives, whole=True)
 
 
 def _user_rule(box: Box, moving: Mask, base: Base) -> Diagram:
@@ -158,4 +158,4 @@ def vjp_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     gives = tuple(flows[g - n_kept] for g in again.gives)
     cod = Ty.of((*box.cod.inside, *(box.cod.inside[i] for i in gives)))
     whole = Diagram.of_graph(build.finish([*made[: box.n_out], *dys], cod))
-    return Tangent(whole.boxed(f"D[{box.name}]"), gives, whole=True)
+    return Tangent(whole.boxed(box.name).playing("forward", box), gives, whole=True)

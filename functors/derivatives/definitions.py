@@ -36,14 +36,16 @@ def definition_optic(box: Box, wants: Mask, present: Mask, base: Base) -> Optic:
 def boxed_optic(box: Box, optic: Optic) -> Optic:
     """The optic with its two maps closed into boxes named after `box`; the box itself where nothing is added."""
     forward = box if optic.plain else optic.forward.boxed(box.name)
-    return Optic(forward, optic.residual, optic.backward.boxed(f"R[{box.name}]"), optic.gives, optic.plain)
+    return Optic(
+        forward, optic.residual, optic.backward.boxed(box.name).playing("reverse", box), optic.gives, optic.plain
+    )
 
 
 def definition_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """Value and tangent of the definition, closed again."""
     one = shared(_definition(box))
     found = derived(one, ("tangent", moving, base), lambda: push(one.graph, moving, base))
-    return Tangent(found.push.boxed(f"D[{box.name}]"), found.gives, whole=True)
+    return Tangent(found.push.boxed(box.name).playing("forward", box), found.gives, whole=True)
 
 
 def _definition(box: Box) -> Diagram:

@@ -117,7 +117,7 @@ def recomputing(optic: Optic, box: Box, keep: Keep) -> Optic:
     params = {**(box.params if "jaxpr" in box.params else _template().params), "differentiated": True}
     place = first_places([*range(n_in), *outputs[:n_out], *extra])
     small, _ = read_only(forward, range(n_in))
-    backward = checkpoint(body, f"R[{box.name}]", params)
+    backward = checkpoint(body, box.name, params).playing("reverse", box)
     plain = not extra and optic.plain
     return Optic(box if plain else small, tuple(place[w] for w in kept), backward, optic.gives, plain)
 
@@ -206,7 +206,8 @@ HALVES = {"scan": scan_halves, "cond": cond_halves}
 def remat_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
     """A checkpoint of value and tangent."""
     found = push(box.params["jaxpr"].diagram.graph, moving, base)
-    return Tangent(checkpoint(found.push, f"D[{box.name}]", dict(box.params)), found.gives, whole=True)
+    again = checkpoint(found.push, box.name, dict(box.params)).playing("forward", box)
+    return Tangent(again, found.gives, whole=True)
 
 
 # -- policies ----------------------------------------------------------------------------------------
@@ -271,7 +272,7 @@ def _lighter(box: Box) -> Box:
         return box.with_bodies({"body": checkpoint(box.bodies["body"], "checkpoint")})
     if box.definition is None or box.op:
         return box
-    return Box(box.name, box.dom, box.cod, definition=checkpoint(box.definition, "checkpoint"))
+    return box.replaced(definition=checkpoint(box.definition, "checkpoint"))
 
 
 def _paths(d: Diagram, keep: Callable[[str, Box], bool], above: str = "") -> list[str]:

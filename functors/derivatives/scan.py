@@ -80,7 +80,7 @@ def scan_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
         for i in fresh:
             mask[parts.consts + i] = True
     body, gives = _dual_step(step, tangent, parts, mask, base)
-    new = like(box, body, *_dual_sizes(parts, mask), f"D[{box.name}]")
+    new = like(box, body, *_dual_sizes(parts, mask), box.name).playing("forward", box)
     return _dual_scan(box, new, parts, moving, mask, gives, base)
 
 

@@ -185,7 +185,8 @@ class _Way:
         """Add the backward scan; gives the cotangents of the inputs. `given` are those of the outputs."""
         parts, step = self.parts, self.step
         n_carry = len(self.carried) + len(self.summed)
-        scan = like(self.box, self._step_back(), len(self.fixed), n_carry, f"R[{self.box.name}]", turned=True)
+        scan = like(self.box, self._step_back(), len(self.fixed), n_carry, self.box.name, turned=True)
+        scan = scan.playing("reverse", self.box)
         inputs = [at[j] for j in self.fixed]
         inputs += self.base.filled(build, given, self.carried, step.cod.inside)
         inputs += [self.base.nothing(build, step.dom.inside[i]) for i in self.summed]

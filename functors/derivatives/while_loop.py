@@ -52,7 +52,7 @@ def while_tangent(box: Box, moving: Mask, base: Base) -> Tangent:
         "cond_jaxpr": Body.passing(asks, p["cond_jaxpr"].closed),
         "body_nconsts": nb + len(consts),
     }
-    new = Box(f"D[{box.name}]", dom, cod, op="while", params=params)
+    new = Box(box.name, dom, cod, op="while", params=params).playing("forward", box)
 
     build = Builder(box.dom @ Ty.of(chosen(box.dom.inside, moving)))
     numbers = iter(range(box.n_in, len(build.dom)))

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from paralens import R, check, from_jax
+from paralens.backends.sympy.certifying import Sympy
 from paralens.backends.sympy.entries import entries_of, symbols_of
 from paralens.backends.sympy.entries.work import TooMuchWork, limited
 from paralens.backends.sympy.proofs import prove
@@ -90,9 +91,9 @@ def test_a_loop_of_unknown_length_is_no_small_thing():
 
 
 def test_rules_with_long_loops_are_not_tried_and_short_ones_are_proved():
-    assert proved(ruled(lambda x: x**3, lambda x: 3 * x**2))
-    assert not proved(ruled(looped, lambda x: 2 + 0 * x))
-    assert not proved(ruled(lambda x: 2 * x, lambda x: looped(x) / x))
+    assert proved(ruled(lambda x: x**3, lambda x: 3 * x**2), Sympy())
+    assert not proved(ruled(looped, lambda x: 2 + 0 * x), Sympy())
+    assert not proved(ruled(lambda x: 2 * x, lambda x: looped(x) / x), Sympy())
 
 
 def test_the_standard_effort_ends_where_a_scalar_rule_has_a_loop_inside():

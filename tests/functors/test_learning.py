@@ -333,3 +333,39 @@ def test_a_learner_can_be_made_while_jax_traces():
 def test_what_is_no_diagram_is_told_where_the_step_is():
     with pytest.raises(CompositionError, match=r"its step is the model learner\.para"):
         reverse(learner())
+
+
+# -- a learner is a record -----------------------------------------------------------------------------------------
+
+
+def regression(loss, rate):
+    return Learner(nn.dense(3, 2), loss, optimizers.sgd(rate))
+
+
+def test_a_learner_does_not_change():
+    one = regression(losses.squared_error(2), 0.1)
+    with pytest.raises(AttributeError):
+        one.step = None
+
+
+def test_two_objectives_in_turn_have_the_models_losses_and_lens_of_both():
+    a, b = regression(losses.squared_error(2), 0.1), regression(losses.absolute_error(2), 0.5)
+    both = a >> b
+    assert both.loss == a.loss @ b.loss and both.optimizer == (a.optimizer, b.optimizer)
+    assert both.model == (a.model @ b.model).tie("dense", "dense_1")
+    x, t, y, u = (np.float32(np.random.default_rng(i).normal(size=n)) for i, n in enumerate((3, 2, 3, 2)))
+    state = both.init(0)
+    flat = [*jax.tree.leaves(state.memory), *both.model.flat(state.params)]
+    stepped = to_jax(both.step)(*flat, x, t, y, u)
+    back = to_jax(both.lens.both)(x, t, y, u, *flat)
+    for got, expected in zip(back, [*stepped[len(flat) :], *stepped[: len(flat)]], strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("make", [lambda a: a.epoch(3), lambda a: a.batch(2), lambda a: a >> a])
+def test_the_lens_of_a_learner_made_of_others_is_its_step(make):
+    one = regression(losses.squared_error(2), 0.1)
+    made = make(one)
+    n = len(made.entries)
+    assert len(made.lens.cod) == len(made.step.cod) - n and made.lens.dom.back == made.step.dom[:n]
+    assert made.lens != one.lens

@@ -184,7 +184,7 @@ def target(d, x, **more):
 
 def facts(**more):
     plain = dict(noise=0.0, surrogate=None, tangent=None, modes=("forward",), order=1, effort="quick", seed=0)
-    return SimpleNamespace(**{**plain, **more})
+    return SimpleNamespace(**{**plain, "algebra": None, **more})
 
 
 SINE = from_jax(jnp.sin, R(2)).boxes[0]
