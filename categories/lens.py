@@ -70,8 +70,8 @@ class Pair:
 
     @classmethod
     def of(cls, value: Any, back: Sequence[Any], base: Any) -> Pair:
-        """The pair of a type and, for each of its wires, the type that comes back."""
-        return cls(value, list(back), base)
+        """The pair of a type, or a list of single wires, and for each of them the type that comes back."""
+        return cls.joined(zip(value if type(value) is list else each(value), back, strict=True), base)
 
     @classmethod
     def joined(cls, inside: Iterable[tuple[Any, Any]], base: Any) -> Pair:

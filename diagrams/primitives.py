@@ -35,7 +35,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
-__all__ = ["Traits", "classified", "having", "inputs_linear_in", "traits"]
+from ..categories.errors import InputError
+
+__all__ = ["Traits", "classified", "having", "inputs_linear_in", "learned", "traits"]
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def _table() -> dict[str, Traits]:
 
 def traits(op: str) -> Traits:
     """The traits of a primitive by its name; none of them for one that is not known."""
-    return _table().get(op, NONE)
+    return _table().get(op) or _learned.get(op, NONE)
 
 
 @lru_cache(maxsize=64)
@@ -174,7 +176,15 @@ def having(trait: str) -> frozenset[str]:
     """The primitives that have a trait, by name; raises `ValueError` for one that is no trait."""
     if trait not in NAMES:
         raise ValueError(f"{trait!r} is no trait: they are {', '.join(NAMES)}")
-    return frozenset(name for name, known in _table().items() if getattr(known, trait))
+    return frozenset(name for name, known in {**_learned, **_table()}.items() if getattr(known, trait))
+
+
+def learned(op: str, known: Traits) -> None:
+    """Say the traits of a primitive that is not JAX's own; raises `InputError` for one that is."""
+    if op in _table():
+        raise InputError(f"{op!r} is one of JAX's own primitives, of which everything is said already")
+    _learned[op] = known
+    having.cache_clear()
 
 
 def inputs_linear_in(op: str) -> tuple[int, ...] | None:
@@ -184,8 +194,9 @@ def inputs_linear_in(op: str) -> tuple[int, ...] | None:
 
 def classified(op: str) -> bool:
     """Whether a primitive is known here."""
-    return op in _table()
+    return op in _table() or op in _learned
 
 
 NONE = Traits()
+_learned: dict[str, Traits] = {}
 NAMES = tuple(f.name for f in fields(Traits))

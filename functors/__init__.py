@@ -5,6 +5,7 @@ from .batching import batch, batched
 from .cheapness import GradientCost, gradient_cost
 from .costs import Cost, cost
 from .coverages import Coverage, coverage
+from .derivative_rules.registering import register
 from .derivatives.derivative import Differential, dual, forward, lens, reverse
 from .gluing import glued, taylor
 from .learning import Learner, State, adversarial, dreaming
@@ -30,6 +31,7 @@ __all__ = [
     "glued",
     "gradient_cost",
     "lens",
+    "register",
     "reverse",
     "rewriting",
     "simplify",

@@ -25,13 +25,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+import jax
 import numpy as np
 
 from ..categories.para import Para
 from ..diagrams.box import Box
 from ..diagrams.graph import Graph
+from ..diagrams.params import derived
 from ..diagrams.primitives import having
+from ..diagrams.registry import entered
 from ..diagrams.syntax import Diagram
+from ..diagrams.tracing.arrays import aval
+from ..diagrams.tracing.emit import apply_box
 
 __all__ = ["Cost", "Counter", "cost"]
 
@@ -41,9 +46,9 @@ class Cost:
     """What a diagram costs; costs add by `+`, and `n * c` is n times `c`.
 
     `flops` and `transcendentals` are operations on single entries; `bytes` sums what every box reads
-    and writes, as if nothing were fused. `guessed` names the boxes that no rule counts (one FLOP an entry
-    of their outputs was assumed); `at_least` marks a `while` with its one trip, `at_most` a choice between
-    branches of different cost.
+    and writes, as if nothing were fused. What no rule counts is counted by XLA; `guessed` names the boxes that it does
+    not see into, and abstract ones (one FLOP an entry of their outputs was assumed); `at_least` marks a `while` with
+    its one trip, `at_most` a choice between branches of different cost.
     """
 
     flops: int = 0
@@ -121,15 +126,20 @@ class Counter:
         return _joined([n * self.of(box) for n, box in zip(times, graph.table, strict=True) if n], sum)
 
     def _box(self, box: Box) -> Cost:
+        entry = entered(box)
+        if entry is not None and entry.cost is not None:
+            counts = entry.cost(box) if callable(entry.cost) else (n * _out(box) for n in entry.cost)
+            flops, transcendentals = counts
+            return Cost(flops, transcendentals, _moved(box))
         if box.definition is not None:
             return self.of(box.definition)
         if box.op in NESTED:
             return NESTED[box.op](box, self.of)
-        moved = 0 if box.op == "constant" else sum(w.nbytes for w in (*box.dom.inside, *box.cod.inside))
         counted = RULES[box.op](box) if box.op in RULES else None
+        counted = derived(box, "cost by XLA", lambda: _by_xla(box)) if counted is None and box.op else counted
         if counted is not None:
-            return Cost(*counted, moved)
-        own = Cost(_out(box), 0, moved, (box.op or box.name,))
+            return Cost(counted[0], counted[1], _moved(box))
+        own = Cost(_out(box), 0, _moved(box), (box.op or box.name,))
         return _joined([own, *(self.of(d) for d in box.bodies.values())], sum)
 
 
@@ -173,6 +183,25 @@ Counts = tuple[int, int]
 
 def _out(box: Box) -> int:
     return sum(w.size for w in box.cod.inside)
+
+
+def _moved(box: Box) -> int:
+    """The bytes that a box reads and writes."""
+    return 0 if box.op == "constant" else sum(w.nbytes for w in (*box.dom.inside, *box.cod.inside))
+
+
+def _by_xla(box: Box) -> Counts | None:
+    """What XLA counts of a primitive that nobody declared a cost of; None where it calls what XLA does not see into."""
+    shapes = [aval(w) for w in box.dom.inside]
+    try:
+        with jax.enable_x64(True):
+            lowered = jax.jit(lambda *xs: apply_box(box, *xs)).lower(*shapes)
+            found = lowered.cost_analysis()
+    except Exception:  # not on this platform, or not at all
+        return None
+    if not found or "custom_call" in lowered.as_text():
+        return None
+    return int(found.get("flops", 0)), int(found.get("transcendentals", 0))
 
 
 def _gone(box: Box) -> int:

@@ -37,7 +37,7 @@ from ..diagrams.tracing.jaxpr import READERS, from_jax
 from ..diagrams.tracing.lookup import known, primitive
 from ..diagrams.traversal import every_box
 from ..diagrams.types import R
-from .derivative_rules import FACTS
+from .derivative_rules import fact_of
 from .derivative_rules.facts import LocallyConstant
 from .derivatives.derivative import forward, reverse
 from .derivatives.smooth import NESTED
@@ -100,7 +100,7 @@ def coverage() -> Coverage:
 
 
 def _handling(name: str) -> tuple[str, str]:
-    fact = FACTS.get(name)
+    fact = fact_of(name)
     if isinstance(fact, LocallyConstant):
         return "silent", "locally constant"
     if fact is not None:

@@ -27,7 +27,7 @@ from ..diagrams.syntax import Diagram
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.traversal import every_box, rebuild
 from ..diagrams.types import Ty, Wire, wire
-from .derivative_rules import FACTS
+from .derivative_rules import fact_of
 
 __all__ = ["promoted", "rounded_constants", "wide_dtype"]
 
@@ -73,7 +73,7 @@ def _widening(w: Wire) -> Box:
 def _box(box: Box) -> Box:
     if box.op in BITS:
         raise NoMeaningError(f"{box.name} reads the bits of its floats and has no meaning in another precision")
-    if box.op and box.op not in FACTS and any(map(_is_function, box.params.values())):
+    if box.op and fact_of(box.op) is None and any(map(_is_function, box.params.values())):
         raise NoMeaningError(f"{box.name} holds a function that was made for its own format")
     definition = None if box.definition is None else promoted(box.definition)
     params = {k: _param(v) for k, v in box.params.items()}

@@ -11,14 +11,13 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import jax
 
 from ...diagrams.box import Box
 from ...diagrams.graph import Graph
-from ...diagrams.tracing.jaxpr import from_jax
+from ...diagrams.registry import is_traced_from
 from .expressions import Expr, array, call
 from .identifiers import titles
 from .params import Several, refuse
@@ -113,15 +112,4 @@ def known_to_jax(box: Box) -> str | None:
     f = getattr(jax.nn, box.name, None)
     if not callable(f) or not all(w.kind in "RC" for w in box.dom.inside):
         return None
-    return f"jax.nn.{box.name}" if _is(box, f) else None
-
-
-@lru_cache(maxsize=1024)
-def _is(box: Box, f: Any) -> bool:
-    try:
-        with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            traced = from_jax(f, *box.dom)
-    except Exception:
-        return False  # it takes other arguments
-    only = traced.graph.table[0] if len(traced.graph) == 1 else None
-    return only == box if only is not None and only.name == box.name else box.definition == traced
+    return f"jax.nn.{box.name}" if is_traced_from(box, f) else None

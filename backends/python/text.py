@@ -192,7 +192,7 @@ def _assembled(program: Program, main: Sequence[str]) -> str:
     body = "\n\n\n".join([*functions, *(["\n".join(arrays)] if arrays else [])])
     used = [line for word, line in IMPORTS.items() if re.search(rf"(?<![\w.]){word}\b(?=[.(])", body)]
     standard = [line for line in used if "jax" not in line and "numpy" not in line]
-    third = [line for line in used if line not in standard]
+    third = [*(line for line in used if line not in standard), *sorted(program.imports)]
     head = "\n\n".join("\n".join(group) for group in (standard, third) if group)
     return f"{head}\n\n\n{body}\n" if head else f"{body}\n"
 

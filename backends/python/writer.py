@@ -13,8 +13,9 @@ from typing import Any
 
 from ...diagrams.box import Box
 from ...diagrams.graph import Graph
+from ...diagrams.registry import entered
 from ...diagrams.types import Wire
-from .expressions import Expr, array
+from .expressions import Expr, array, call
 from .identifiers import STEMS, Names, cotangent, identifier, partner
 from .layout import broken, indented
 from .operators import Writing
@@ -43,6 +44,7 @@ class Program:
     by_box: dict[Any, Any] = field(default_factory=dict)
     arguments: dict[str, list[tuple[Box, list[str]]]] = field(default_factory=dict)
     arrays: dict[Any, Any] = field(default_factory=dict)
+    imports: set[str] = field(default_factory=set)
     function_names: set[str] = field(default_factory=set)
     variable_names: set[str] = field(default_factory=set)
 
@@ -95,6 +97,9 @@ class Block:
         return uses
 
     def _box(self, box: Box, xs: list[Expr], name: str, live: list[bool]) -> list[Any]:
+        entry = entered(box)
+        if entry is not None and entry.source is not None:
+            return self._registered(box, entry.source, xs, name, live)
         statement = self.program.statements.get(box.op)
         if statement is not None:
             made = statement(self, box, xs, name, live)
@@ -112,6 +117,19 @@ class Block:
 
         hint = name if box.role else STEMS.get(box.op, box.op)
         return self.expression(write, xs, box.cod.inside, [hint] * box.n_out, live)
+
+    def _registered(self, box: Box, function: str, xs: list[Expr], name: str, live: list[bool]) -> list[Any]:
+        """A call of the public function that was registered, whose module is imported."""
+        module = function.rpartition(".")[0]
+        if module:
+            self.program.imports.add(f"import {module}")
+            self.program.function_names.add(module.partition(".")[0])  # nothing else is called so
+
+        def write(inputs: list[Expr]) -> str:
+            text = call(function, *[array(x).text for x in inputs])
+            return Several(text) if box.n_out != 1 else text
+
+        return self.expression(write, xs, box.cod.inside, [name] * box.n_out, live)
 
     def expression(
         self,

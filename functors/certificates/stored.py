@@ -27,6 +27,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...categories.errors import FileError
+from ...diagrams.registry import facts
 from ...diagrams.saving.codec import encode
 from ...diagrams.saving.store import write_atomically
 from ...diagrams.syntax import Diagram
@@ -183,12 +184,12 @@ class Memory:
 
     def __init__(self) -> None:
         self.kept: OrderedDict[Key, BoxCertificate] = OrderedDict()
-        self.facts = list(FACTS.values())
+        self.facts = [*FACTS.values(), *facts()]
         self.changes = 0
 
     def era(self) -> int:
         """How often facts of generators were exchanged: what was found by others says nothing."""
-        now = list(FACTS.values())
+        now = [*FACTS.values(), *facts()]
         if len(now) != len(self.facts) or any(a is not b for a, b in zip(now, self.facts, strict=True)):
             self.facts = now
             self.changes += 1

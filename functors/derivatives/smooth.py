@@ -20,7 +20,7 @@ from ...diagrams.box import Box
 from ...diagrams.params import derived
 from ...diagrams.tracing.lookup import DEBUG
 from ...diagrams.types import Wire
-from ..derivative_rules import FACTS
+from ..derivative_rules import fact_of
 from ..derivative_rules.facts import LocallyConstant
 from .cond import cond_optic, cond_tangent
 from .custom import jvp_optic, jvp_tangent, vjp_optic, vjp_tangent
@@ -81,7 +81,7 @@ def tangent_of(box: Box, moving: Mask) -> Tangent:
 def _optic(box: Box, wants: Mask, present: Mask) -> Optic:
     if box.op in NESTED:
         return NESTED[box.op].optic(box, wants, present, SMOOTH)
-    fact = FACTS.get(box.op)
+    fact = fact_of(box.op)
     return oracle_optic(box, wants, present) if fact is None else generator_optic(box, fact, wants, present, SMOOTH)
 
 
@@ -89,7 +89,7 @@ def _transpose(box: Box, wants: Mask, present: Mask) -> Optic:
     if box.op in NESTED:
         nested = NESTED["" if box.op.startswith("custom") else box.op]
         return nested.optic(box, wants, present, LINEAR)
-    fact = FACTS.get(box.op)
+    fact = fact_of(box.op)
     if fact is None:
         return oracle_optic(box, wants, present)
     optic = generator_optic(box, fact, wants, present, LINEAR)
@@ -104,19 +104,20 @@ def _transpose(box: Box, wants: Mask, present: Mask) -> Optic:
 def _tangent(box: Box, moving: Mask) -> Tangent:
     if box.op in NESTED:
         return NESTED[box.op].tangent(box, moving, SMOOTH)
-    fact = FACTS.get(box.op)
+    fact = fact_of(box.op)
     return oracle_tangent(box, moving) if fact is None else generator_tangent(box, fact, moving)
 
 
 def _locally_constant(box: Box) -> bool:
-    return isinstance(FACTS.get(box.op), LocallyConstant) or box.op in DEBUG
+    return isinstance(fact_of(box.op), LocallyConstant) or box.op in DEBUG
 
 
 def handling(op: str) -> str:
     """How a generator is differentiated: by a fact (its kind in lower case), as "nested" boxes, or by the "oracle"."""
     if op in NESTED:
         return "nested"
-    return type(FACTS[op]).__name__.lower() if op in FACTS else "oracle"
+    fact = fact_of(op)
+    return "oracle" if fact is None else type(fact).__name__.lower()
 
 
 @lru_cache(maxsize=4096)

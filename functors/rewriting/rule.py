@@ -18,7 +18,7 @@ rules of a user lead back to where they began, that is found out and told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -40,16 +40,22 @@ class Rule:
     """A named rule.
 
     Fields: `rewrite(terms, term)`, which gives the wires that take the place of those of `term`, or None where the rule
-    does not apply; `at`, the primitives at which it is tried (any, if empty); `example`, which makes an instance of
+    does not apply; `at`, the primitives at which it is tried (any, if empty), or a function that
+    gives them when the rule is used; `example`, which makes an instance of
     the left side; `law`, the equation in words; `finite`, whether it presumes that numbers are finite.
     """
 
     name: str
     rewrite: Rewrite
-    at: tuple[str, ...]
+    at: tuple[str, ...] | Callable[[], Iterable[str]]
     example: Callable[[], Diagram]
     law: str = ""
     finite: bool = False
+
+    @property
+    def ops(self) -> frozenset[str]:
+        """The primitives at which it is tried; any, if there are none."""
+        return frozenset(self.at() if callable(self.at) else self.at)
 
     @cached_property
     def left(self) -> Diagram:
@@ -78,8 +84,15 @@ class Rule:
         return f"<Rule {self.name}: {self.law}>"
 
 
-def rewrites(*at: str, example: Callable[[], Diagram], finite: bool = False) -> Callable[[Rewrite], Rule]:
+def rewrites(
+    *at: str,
+    example: Callable[[], Diagram],
+    finite: bool = False,
+    ops: Callable[[], Iterable[str]] | None = None,
+) -> Callable[[Rewrite], Rule]:
     """A decorator that makes a rule of a function; its name and its docstring are the name and the law of the rule.
+
+    It is tried at the primitives `at`, or at those that `ops` gives when the rule is used, such as by a trait.
 
     >>> @rewrites("log", example=lambda: from_jax(lambda x: jnp.log(jnp.exp(x)), R(3)), finite=True)
     ... def log_of_exp(terms, term):
@@ -92,7 +105,9 @@ def rewrites(*at: str, example: Callable[[], Diagram], finite: bool = False) -> 
 
     def decorate(function: Rewrite) -> Rule:
         law = (function.__doc__ or "").strip()
-        return Rule(function.__name__.strip("_").replace("_", " "), function, at, example, law, finite)
+        return Rule(
+            function.__name__.strip("_").replace("_", " "), function, at if ops is None else ops, example, law, finite
+        )
 
     return decorate
 

@@ -126,7 +126,9 @@ def _along(terms: Terms, w: int, shape: tuple[int, ...], gone: tuple[int, ...]) 
 # -- entry by entry on broadcasts -------------------------------------------------------------------
 
 
-@rewrites(*sorted(having("pointwise")), example=lambda: from_jax(lambda x: jnp.exp(jnp.broadcast_to(x, (4, 3))), R(3)))
+@rewrites(
+    ops=lambda: having("pointwise"), example=lambda: from_jax(lambda x: jnp.exp(jnp.broadcast_to(x, (4, 3))), R(3))
+)
 def entry_by_entry_before_copies(terms: Terms, term: Term) -> Sequence[int] | None:
     """f(copies of x, copies of y) = copies of f(x, y), entry by entry"""
     out = term.box.cod.inside[0]

@@ -223,9 +223,10 @@ def rewritten(graph: Graph, rules: Sequence[Rule], inner: Callable[[Box], Box] |
     changes: in the first walk it is not known how often a wire is read, which some rules ask for. Raises `RewriteError`
     where rules lead back to a graph that was there before.
     """
-    ops = dict.fromkeys(op for rule in rules for op in rule.at)
-    by_op = {op: [rule for rule in rules if not rule.at or op in rule.at] for op in ops}
-    by_op["*"] = [rule for rule in rules if not rule.at]
+    tried = [(rule, rule.ops) for rule in rules]
+    every = dict.fromkeys(op for _, at in tried for op in at)
+    by_op = {op: [rule for rule, at in tried if not at or op in at] for op in every}
+    by_op["*"] = [rule for rule, at in tried if not at]
     uses: Sequence[int] | None = None
     seen: set[bytes] = set()
     for _ in range(WALKS):

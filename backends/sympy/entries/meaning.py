@@ -32,6 +32,8 @@ import sympy
 from ....categories.errors import InputError
 from ....categories.para import Para
 from ....diagrams.box import Box
+from ....diagrams.params import derived
+from ....diagrams.registry import Entry, entered
 from ....diagrams.syntax import Diagram, require
 from ....diagrams.tracing.emit import apply_box
 from ....diagrams.tracing.lookup import calls_out
@@ -49,7 +51,7 @@ from .symbols import Entries, filled, known, numbers_of, symbols_of, unknown, va
 from .windows import WINDOWS
 from .work import spent
 
-__all__ = ["MEANINGS", "entries_of", "meaning_of", "symbols_of"]
+__all__ = ["MEANINGS", "agrees", "entries_of", "meaning_of", "registered", "symbols_of"]
 
 # For each primitive that is not entry by entry its rule; None from a rule says that there is no formula here.
 MEANINGS: dict[str, Callable[..., list[Entries] | None]] = {
@@ -88,7 +90,11 @@ def meaning_of(box: Box, *arrays: Entries) -> Sequence[Entries]:
     """The entries of the outputs of a box: the rule of this functor."""
     if box.op == "constant":
         return _constant(box)
-    if box.op in MEANINGS:
+    entry = entered(box)
+    if entry is not None and entry.sympy is not None:
+        agrees(box)
+        made = _registered(box, entry, arrays)
+    elif box.op in MEANINGS:
         made = MEANINGS[box.op](box, *arrays)
     elif box.op in NESTED:
         made = NESTED[box.op](box, entries_of, *arrays)
@@ -102,6 +108,50 @@ def meaning_of(box: Box, *arrays: Entries) -> Sequence[Entries]:
     if box.op not in NESTED:  # what is inside of these was counted
         spent(e for a in made for e in a.flat)
     return made
+
+
+def registered(box: Box) -> Callable[..., Any] | None:
+    """The function of scalars that was registered as the meaning of a box; None if there is none."""
+    entry = entered(box)
+    return entry.sympy if entry is not None and entry.traits.pointwise else None
+
+
+def agrees(box: Box) -> None:
+    """Raises `InputError` where a registered meaning is not what the box computes; looked at once for each box."""
+    entry = entered(box)
+    if entry is not None:
+        derived(box, ("agrees", entry), lambda: _compared(box, entry))
+
+
+def _registered(box: Box, entry: Entry, arrays: Sequence[Entries]) -> list[Entries]:
+    """What was registered: a function of scalars where the box acts entry by entry, else of arrays."""
+    meaning: Any = entry.sympy
+    if not entry.traits.pointwise:
+        return [_array(a) for a in meaning(box, *arrays)]
+    shape = box.cod.inside[0].shape
+    spread = [np.broadcast_to(a, shape) for a in arrays]
+    each = zip(*(a.flat for a in spread), strict=True)
+    return [filled(shape, [sympy.sympify(meaning(*entries)) for entries in each])]
+
+
+def _compared(box: Box, entry: Entry) -> None:
+    """Raises `InputError` where a registered meaning is not what the box computes, at a few points."""
+    if any(w.kind != "R" for w in (*box.dom.inside, *box.cod.inside)) or sum(w.size for w in box.dom.inside) > 64:
+        return
+    rng = np.random.default_rng(0)
+    for scale in (0.5, 2.0, 8.0):
+        given = [np.asarray(rng.normal(scale=scale, size=w.shape), w.dtype) for w in box.dom.inside]
+        exact = _registered(box, entry, [_array([float(v) for v in a.flat]).reshape(a.shape) for a in given])
+        for made, meant in zip(apply_box(box, *given), exact, strict=True):
+            for y, e in zip(np.asarray(made, float).flat, meant.flat, strict=True):
+                value = complex(sympy.N(e))
+                same = abs(y - value) <= 1e-2 * (1e-6 + abs(value)) or not (np.isfinite(y) and np.isfinite(value))
+                if not same and value.imag == 0:
+                    at = ", ".join(str(a.tolist()) for a in given)
+                    raise InputError(
+                        f"the meaning registered for {entry.name} is not what it computes: at {at} it gives {y:.6g}, "
+                        f"and the formula {value.real:.6g}"
+                    )
 
 
 def _entrywise(box: Box, arrays: Sequence[Entries]) -> Entries:

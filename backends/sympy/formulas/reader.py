@@ -18,11 +18,12 @@ from sympy import ImmutableDenseMatrix, Indexed, IndexedBase, Integer, MatrixSym
 
 from ....diagrams.box import Box
 from ....diagrams.types import wire as wire_of
+from ..entries.meaning import registered
 from ..entries.numbers import number
 from .algebra import multiplied
 from .indexing import INDEXING
 from .names import Names, Variable, identifier
-from .readings import READINGS
+from .readings import READINGS, entrywise
 from .terms.entries import FREE, ArrayCall, At, Fold, Operation, ScalarCall, base_name, level, lifted, positive, size
 from .terms.labels import Labels
 from .terms.matrices import NotMatrices, matrix_call, matrix_of
@@ -166,7 +167,7 @@ class _Reader:
         if step.box.op in PLACED:
             self._name_operand(step)
         bodies = [self.env[w] for w in step.reads]
-        rule = RULES.get(step.box.op)
+        rule = entrywise if registered(step.box) is not None else RULES.get(step.box.op)
         made = None if rule is None else rule(step.box, self.known, *bodies)
         if made is None:
             made = self._called(step, bodies)
@@ -254,7 +255,7 @@ def _is_called(box: Box) -> bool:
     """Whether this is one of the boxes that never have a formula of their own; of constants, the long ones."""
     if box.op == "constant":
         return RULES["constant"](box, None) is None and ("impl" in box.params or _constant(box) is None)
-    return box.op not in RULES
+    return box.op not in RULES and registered(box) is None
 
 
 def _constant(box: Box) -> Any:

@@ -19,6 +19,7 @@ from sympy.core.function import AppliedUndef
 
 from ....diagrams.box import Box
 from ..entries.elementary import SCALARS
+from ..entries.meaning import agrees, registered
 from ..entries.numbers import number
 from .algebra import Known, added, exponential, logarithm, multiplied, summed
 from .terms.entries import FREE, At, Fold, bound, level, of, sigmoid
@@ -42,8 +43,11 @@ def entrywise(box: Box, known: Known, *bodies: Any) -> Bodies | None:
     """A primitive that acts entry by entry."""
     out = box.cod.inside[0].shape
     xs = [widened(b, w.shape, out) for b, w in zip(bodies, box.dom.inside, strict=True)]
-    rule = SPECIAL.get(box.op)
-    if rule is not None:
+    rule, meaning = SPECIAL.get(box.op), registered(box)
+    if meaning is not None:
+        agrees(box)
+        made = sympify(meaning(*xs))
+    elif rule is not None:
         made = rule(box, known, *xs)
     else:
         made = SCALARS[box.op](box, *xs)

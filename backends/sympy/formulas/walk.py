@@ -1,19 +1,19 @@
 """The boxes of a diagram in order, those with a definition opened, each with its path.
 
 Opening is done here and not on the diagram, so that every box keeps the path it has there: `block_1/attention/query`.
-Boxes that no result depends on are left out. An explicit stack stands for the nesting of boxes.
+Boxes that no result depends on are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ....diagrams.box import Box
-from ....diagrams.graph import Graph
 from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
+from ....diagrams.traversal import Open, interpret
+from ..entries.meaning import registered
 
 __all__ = ["Course", "Step", "course", "views"]
 
@@ -48,41 +48,27 @@ def course(d: Diagram, close: Collection[str] = (), depth: int | None = None) ->
     steps: list[Step] = []
     names: dict[int, str] = {}
     closed: set[str] = set()
-    env = list(range(len(d.dom)))
-    fresh = len(env)
-    listed: dict[int, list[str]] = {}
-    frames: list[tuple[Iterator[Any], list[int], str, Graph]] = [(_nodes(d.graph, listed), env, "", d.graph)]
-    while frames:
-        nodes, here, prefix, graph = frames[-1]
-        node = next(nodes, None)
-        if node is None:
-            frames.pop()
-            if frames:
-                made = [here[i] for i in graph.outputs.tolist()]
-                names |= {w: prefix[:-1] for w in made[:1] if w >= len(d.dom)}
-                frames[-1][1].extend(made)
-            continue
-        (box, reads, _), name = node
-        inputs = [here[i] for i in reads]
-        path = prefix + name
-        inner = box.definition
-        closed |= {name for name in (box.name, path) if name in close}
-        if inner is None or box.name in close or path in close or (depth is not None and len(frames) > depth):
-            writes = range(fresh, fresh + box.n_out)
-            fresh = writes.stop
-            steps.append(Step(box, path, tuple(inputs), writes))
-            here.extend(writes)
-        else:
-            frames.append((_nodes(inner.graph, listed), inputs, path + "/", inner.graph))
-    outputs = tuple(env[i] for i in d.graph.outputs.tolist())
+    fresh = len(d.dom)
+
+    def rule(box: Box, *wires: int, path: str) -> Sequence[int] | Open:
+        nonlocal fresh
+        stays = {name for name in (box.name, path) if name in close}
+        closed.update(stays)
+        deep = depth is not None and path.count("/") >= depth
+        if not (box.definition is None or stays or deep or registered(box) is not None):
+            return Open(box.definition, then=lambda made: left(made, path))
+        writes = range(fresh, fresh + box.n_out)
+        fresh = writes.stop
+        steps.append(Step(box, path, tuple(wires), writes))
+        return writes
+
+    def left(made: list[int], path: str) -> list[int]:
+        names.update({w: path for w in made[:1] if w >= len(d.dom)})
+        return made
+
+    outputs = tuple(interpret(d.graph, rule, range(len(d.dom)), path=""))
     alive, uses = _needed(steps, outputs, fresh)
     return Course(tuple(s for s, on in zip(steps, alive, strict=True) if on), outputs, uses, names, frozenset(closed))
-
-
-def _nodes(graph: Graph, listed: dict[int, list[str]]) -> Iterator[Any]:
-    if id(graph) not in listed:
-        listed[id(graph)] = graph.names()
-    return zip(graph.nodes(), listed[id(graph)], strict=True)
 
 
 def _needed(steps: list[Step], outputs: tuple[int, ...], n: int) -> tuple[list[bool], list[int]]:

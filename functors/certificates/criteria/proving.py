@@ -9,9 +9,10 @@ import math
 
 from ....diagrams.box import Box
 from ....diagrams.primitives import traits
+from ....diagrams.registry import entry_of
 from ....diagrams.syntax import Diagram
 from ....diagrams.types import Ty, wire
-from ...derivative_rules import FACTS
+from ...derivative_rules import fact_of
 from ..algebra import Algebra
 
 __all__ = ["proved", "small"]
@@ -38,7 +39,7 @@ def small(d: Diagram) -> Box | None:
         rules = [known for rule in d.rules.values() if (known := rule.known()) is not None]
         small = inside <= STEPS and max(map(steps, rules), default=0) <= LONG
         return d if small and _entries(d) <= ENTRIES // 2 else None
-    if d.op not in FACTS or d.bodies:
+    if (fact_of(d.op) is None and entry_of(d.op) is None) or d.bodies:
         return None
     if traits(d.op).pointwise:
         scalars = [Ty.of(wire((), w.dtype) for w in ty.inside) for ty in (d.dom, d.cod)]
