@@ -1,6 +1,6 @@
 """Where a diagram leaves for another system."""
 
-from .jax.programs import Compiled, compile, export, to_jax
+from .jax import Compiled, compile, export, to_jax
 from .networkx import from_networkx, to_networkx
 from .python import Source, source
 

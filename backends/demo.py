@@ -27,7 +27,7 @@ from ..functors.derivatives.smooth import handling
 from ..functors.learning import Learner, State
 from ..functors.rewriting import simplify
 from ..functors.summaries import summary
-from .jax.programs import compile, to_jax
+from .jax import compile, to_jax
 
 __all__ = ["classifier", "digits", "run", "trainer"]
 

@@ -1,9 +1,10 @@
 """The free category: wires, boxes, diagrams, the flat graph, and the ways to build them."""
 
+from . import fluent as _fluent  # noqa: F401  (it binds methods of `Diagram`)
 from .box import Box
 from .builder import Var, diagram
+from .discopy.layers import Copy, Discard, Swap
 from .graph import Graph, normal_form
-from .layers import Copy, Discard, Swap
 from .saving.store import load, save
 from .syntax import Diagram
 from .tracing.jaxpr import from_jax

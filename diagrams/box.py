@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..categories.errors import CompositionError
-from .discopy_seam import FreeBox, FreeTy
-from .params import Body, LazyDiagram, canonical, derived, standing
+from .cache import derived
+from .discopy.seam import FreeBox, FreeTy
+from .params import Body, LazyDiagram, canonical, standing
 from .saving.codec import fingerprint
 from .syntax import Diagram, as_ty, initialize
 from .types import Ty

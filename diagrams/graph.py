@@ -29,12 +29,12 @@ from numpy.typing import NDArray
 
 from ..categories.errors import CompositionError
 from ..categories.param import numbered
-from .params import derived
+from .cache import derived
 from .types import Ty, Wire
 
 if TYPE_CHECKING:
     from .box import Box
-    from .discopy_seam import Layer
+    from .discopy.seam import Layer
     from .syntax import Diagram
 
 __all__ = ["Builder", "Graph", "flatten", "normal_form"]

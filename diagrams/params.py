@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,7 +34,6 @@ __all__ = [
     "Marked",
     "Sealed",
     "canonical",
-    "derived",
     "standing",
 ]
 
@@ -237,14 +236,6 @@ class LazyRules:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return LazyRules, (None, self.label, self.token, self.known)
-
-
-def derived(owner: Any, key: Hashable, make: Callable[[], Any]) -> Any:
-    """What `make` gives, made once for each owner (a box, a diagram, a body) and key, and kept on the owner."""
-    kept = owner.__dict__.setdefault("_derived", {})
-    if key not in kept:
-        kept[key] = make()
-    return kept[key]
 
 
 def canonical(value: Any) -> Any:

@@ -18,14 +18,14 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..categories.errors import CompositionError
 from . import mismatch
-from .discopy_seam import FreeDiagram, FreeTy, Layer, Layered, adopted, adopted_layer
+from .cache import derived
+from .discopy.seam import FreeDiagram, FreeTy, Layer, Layered
 from .graph import Graph, flatten, normal_form
-from .params import derived
 from .types import Ty
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Diagram(Layered):
 
     def __init__(self, inside: Sequence[Layer], dom: Ty, cod: Ty, _scan: bool = True) -> None:
         """The diagram of DisCoPy's layers (what DisCoPy itself calls; compose with `>>` and `@` instead)."""
-        initialize(self, ("layers", tuple(map(adopted_layer, inside)), None), as_ty(dom), as_ty(cod))
+        initialize(self, ("layers", tuple(map(self._our_layer, inside)), None), as_ty(dom), as_ty(cod))
         if _scan:
             flowing = self.dom
             for layer in self.form[1]:
@@ -140,19 +140,6 @@ class Diagram(Layered):
             result = _make(("tensor", result, other), None, None, result.n_in + other.n_in, result.n_out + other.n_out)
         return result
 
-    @classmethod
-    def point(cls, value: Any) -> Diagram:
-        """The map `Ty() -> A` that gives this array: an element of A."""
-        from .tracing.arrays import constant
-
-        return constant(value)
-
-    def boxed(self, name: str) -> Box:
-        """This diagram closed into one box, whose definition it is."""
-        from .box import Box
-
-        return Box(name, self.dom, self.cod, definition=self)
-
     def __rshift__(self, other: Any) -> Any:
         return self.then(other) if isinstance(other, FreeDiagram) else NotImplemented
 
@@ -168,21 +155,49 @@ class Diagram(Layered):
         # DisCoPy counts layers here, which materializes them; a diagram is a value, empty or not
         return True
 
-    def __call__(self, *wires: Any) -> Any:
-        """Apply the diagram to wires of a diagram under construction (see `@diagram`)."""
-        from .builder import apply
+    def __rrshift__(self, other: Any) -> Any:
+        return _diagram(other).then(self) if isinstance(other, FreeDiagram) else NotImplemented
 
-        return apply(self, wires)
+    # -- methods that stand on the rest of this room, which `fluent` binds -----------------------------
+
+    if TYPE_CHECKING:
+
+        @classmethod
+        def point(cls, value: Any) -> Diagram: ...
+        @classmethod
+        def from_callable(cls, dom: Ty, cod: Ty) -> Callable[[Callable[..., Any]], Any]: ...
+        @classmethod
+        def decode(
+            cls,
+            dom: FreeTy,
+            boxes_and_offsets: Iterable[tuple[Any, int]] | None = None,
+            boxes: Sequence[Any] | None = None,
+            offsets: Sequence[int] | None = None,
+            cod: FreeTy | None = None,
+        ) -> Diagram: ...
+        @staticmethod
+        def svg_of(d: Any) -> str | None: ...
+        @staticmethod
+        def _our_layer(layer: Any) -> Layer: ...
+        def _layers(self) -> tuple[Layer, ...]: ...
+        def boxed(self, name: str) -> Box: ...
+        def __call__(self, *wires: Any) -> Any: ...
+        def apply_para(self, para: Any, wires: Any) -> Any: ...
+        def at(self, path: str) -> Box: ...
+        def open(self, *paths: str, depth: int = 0) -> Diagram: ...
+        def replace(self, path: str, other: Any) -> Any: ...
+        def part_of(self, para: Any, path: str) -> Any: ...
+        def replace_in(self, para: Any, path: str, other: Any) -> Any: ...
+        def normal_form(self, **options: Any) -> Diagram: ...
+        def normalize(self, **options: Any) -> Iterator[Diagram]: ...
+        def foliation(self) -> Diagram: ...
+        def to_staircases(self) -> Diagram: ...
+        def interchange(self, i: int, j: int, left: bool = False) -> Diagram: ...
+        def simplify(self) -> Diagram: ...
 
     def mismatch(self, other: Diagram, gives: int, takes: int) -> str:
         """Why the first outputs of this diagram do not fit the first inputs of another."""
         return mismatch.explain(self, other, gives, takes)
-
-    def apply_para(self, para: Any, wires: Any) -> Any:
-        """Apply a 1-cell over this diagram to wires; its parameters become parameters of the diagram being built."""
-        from .builder import apply
-
-        return apply(self, wires, para)
 
     # -- what it is ---------------------------------------------------------------------------
 
@@ -219,41 +234,8 @@ class Diagram(Layered):
         """DisCoPy's layers, computed when first asked for; identities with copies, swaps and discards as boxes."""
         found = self._inside
         if found is None:
-            from .layers import layers
-
-            found = self._inside = self.form[1] if self.form[0] == "layers" else layers(self.graph)
+            found = self._inside = self.form[1] if self.form[0] == "layers" else self._layers()
         return found
-
-    def at(self, path: str) -> Box:
-        """The box at a path such as `block_1/attention`; raises `PathError`."""
-        from .surgery.opening import box_at
-
-        return box_at(self, path)
-
-    def replace(self, path: str, other: Any) -> Any:
-        """The diagram with a diagram or a model in the place of the box at a path, as `Para.replace`."""
-        from ..categories.para import Para
-
-        made = Para.lift(self).replace(path, other)
-        return made if made.n_params else made.arrow
-
-    def part_of(self, para: Any, path: str) -> Any:
-        """The model at a path in a 1-cell over this diagram."""
-        from .surgery import part
-
-        return part(para, path)
-
-    def replace_in(self, para: Any, path: str, other: Any) -> Any:
-        """A 1-cell over this diagram with another model in the place of the box at a path."""
-        from .surgery import replaced
-
-        return replaced(para, path, other)
-
-    def open(self, *paths: str, depth: int = 0) -> Diagram:
-        """The diagram with the boxes at these paths, or all down to a depth, replaced by their definitions."""
-        from .surgery.opening import opened
-
-        return opened(self, *paths, depth=depth)
 
     @property
     def takers(self) -> list[str]:
@@ -289,14 +271,6 @@ class Diagram(Layered):
         shown = names if len(names) <= 12 else [*names[:6], "...", *names[-5:]]
         return f"{self.dom} -> {self.cod}: {', '.join(shown) or 'wires only'}"
 
-    @staticmethod
-    def svg_of(d: Any) -> str | None:
-        """What a notebook shows of a diagram, of a lens or of a `Para`: the picture, unless it is too large to read."""
-        from .drawing import draw
-        from .drawing.sheet import flat
-
-        return draw(d).svg if len(flat(d)[0].graph) <= 1000 else None
-
     def _repr_svg_(self) -> str | None:
         return Diagram.svg_of(self)
 
@@ -327,7 +301,7 @@ def _diagram(x: Any) -> Diagram:
     if isinstance(x, Diagram):
         return x
     if isinstance(x, FreeDiagram):
-        return adopted(x)
+        return Diagram(x.inside, as_ty(x.dom), as_ty(x.cod), _scan=False)  # its boxes become abstract boxes
     raise CompositionError(not_a_diagram(x))
 
 

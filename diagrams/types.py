@@ -26,7 +26,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..categories.errors import CompositionError, ParalensError
-from .discopy_seam import FreeTy, Ob, unwritable
+from .discopy.seam import FreeTy, Ob, unwritable
 
 __all__ = ["B", "C", "Key", "R", "Ty", "Wire", "Z", "stacked", "wire"]
 

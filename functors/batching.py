@@ -21,8 +21,8 @@ import jax
 from ..categories.errors import CompositionError
 from ..categories.para import Para
 from ..diagrams.box import Box
+from ..diagrams.cache import derived
 from ..diagrams.graph import Builder, splice
-from ..diagrams.params import derived
 from ..diagrams.syntax import Diagram, require
 from ..diagrams.tracing.emit import apply_box, callable_of
 from ..diagrams.tracing.jaxpr import from_jax

@@ -24,14 +24,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import jax
 import numpy as np
 
 from ..categories.para import Para
 from ..diagrams.box import Box
+from ..diagrams.cache import derived
 from ..diagrams.graph import Graph
-from ..diagrams.params import derived
 from ..diagrams.primitives import having
 from ..diagrams.registry import entered
 from ..diagrams.syntax import Diagram
@@ -128,9 +129,9 @@ class Counter:
     def _box(self, box: Box) -> Cost:
         entry = entered(box)
         if entry is not None and entry.cost is not None:
-            counts = entry.cost(box) if callable(entry.cost) else (n * _out(box) for n in entry.cost)
-            flops, transcendentals = counts
-            return Cost(flops, transcendentals, _moved(box))
+            declared: Any = entry.cost
+            counts: Any = declared(box) if callable(declared) else [n * _out(box) for n in declared]
+            return Cost(counts[0], counts[1], _moved(box))
         if box.definition is not None:
             return self.of(box.definition)
         if box.op in NESTED:

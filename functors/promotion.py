@@ -22,7 +22,8 @@ from jax import lax
 
 from ..categories.errors import NoMeaningError
 from ..diagrams.box import Box
-from ..diagrams.params import Body, Constant, LazyDiagram, LazyRules, derived
+from ..diagrams.cache import derived
+from ..diagrams.params import Body, Constant, LazyDiagram, LazyRules
 from ..diagrams.syntax import Diagram
 from ..diagrams.tracing.jaxpr import from_jax
 from ..diagrams.traversal import every_box, rebuild

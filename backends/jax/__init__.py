@@ -1,5 +1,6 @@
 """Out to JAX: functions, compiled programs and training steps."""
 
-from .programs import Compiled, compile, export, to_jax
+from .compiling import compile
+from .programs import Compiled, export, to_jax
 
 __all__ = ["Compiled", "compile", "export", "to_jax"]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any
 
 import jax
 from jax.core import Tracer
@@ -25,12 +25,8 @@ from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.emit import evaluate
 from ...diagrams.tracing.weakness import is_weak, weakly, weakness_of
 from ...diagrams.types import Ty, Wire, dtype_name
-from ...functors.learning import Learner
 
-if TYPE_CHECKING:
-    from .training import CompiledLearner
-
-__all__ = ["Compiled", "compile", "export", "to_jax"]
+__all__ = ["Compiled", "export", "to_jax"]
 
 SCALARS = (bool, int, float, complex)
 # Which Python numbers a wire of each kind takes.
@@ -107,33 +103,6 @@ def _narrowed(dtype: Any) -> str:
     """The name of the dtype that JAX gives an array, which without x64 is the 32-bit one."""
     name = dtype_name(dtype)
     return name if name.startswith("key<") else str(jax.dtypes.canonicalize_dtype(name))
-
-
-@overload
-def compile(
-    d: Learner, *, donate: Sequence[int] | None = None, options: dict[str, Any] | None = None
-) -> CompiledLearner: ...
-@overload
-def compile(
-    d: Diagram | Para, *, donate: Sequence[int] | None = None, options: dict[str, Any] | None = None
-) -> Compiled: ...
-def compile(
-    d: Diagram | Para | Learner, *, donate: Sequence[int] | None = None, options: dict[str, Any] | None = None
-) -> Compiled | CompiledLearner:
-    """The diagram as a compiled program: callable like `to_jax(d)`, with its jaxpr, HLO, cost and memory.
-
-    Wires have fixed shapes, so XLA compiles at the first call or inspection, once. `donate` lists
-    arguments whose memory may be reused for the result; `options` are XLA's compiler options.
-
-    A `Learner` gives a program `(state, *data) -> (state, loss)` whose state is donated (unless `donate=()`): it is
-    gone after the step, which gives the next one. Data with one more axis than its wires are examples, and the step
-    descends along their mean loss.
-    """
-    if isinstance(d, Learner):
-        from .training import CompiledLearner
-
-        return CompiledLearner(d, (0,) if donate is None else tuple(donate), options)
-    return Compiled(d, () if donate is None else tuple(donate), options)
 
 
 def require_arguments(donate: tuple[int, ...], n_args: int) -> None:
@@ -265,5 +234,5 @@ def export(d: Diagram | Para, *, platforms: Sequence[str] | None = None) -> Any:
     """
     from jax import export as jax_export
 
-    compiled = compile(d)
+    compiled = Compiled(d, (), None)
     return jax_export.export(compiled._jit, platforms=platforms)(*compiled.shapes)

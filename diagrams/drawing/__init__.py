@@ -14,7 +14,10 @@ paths take. Backward boxes and cotangents are red, residuals gray.
 '<svg'
 """
 
+from . import png as _png
 from .picture import Picture
 from .sheet import draw
 
 __all__ = ["Picture", "draw"]
+
+Picture._write_png = _png.write

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
 from ...categories.errors import FileError
@@ -173,10 +173,9 @@ class Picture:
     def _write_svg(self, path: str) -> None:
         Path(path).write_text(self.svg, encoding="utf-8")
 
-    def _write_png(self, path: str) -> None:
-        from .png import write
+    if TYPE_CHECKING:
 
-        write(self, path)
+        def _write_png(self, path: str) -> None: ...  # of `png`, bound when the folder is entered
 
     def _repr_svg_(self) -> str:
         return self.svg

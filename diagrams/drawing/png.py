@@ -17,8 +17,9 @@ __all__ = ["write"]
 SCALE, LONGEST = 2.0, 16000  # pixels of the file a pixel of the picture, and the longest side of the file
 
 
-def write(picture: Picture, path: str) -> None:
+def write(self: Picture, path: str) -> None:
     """Write the picture to `path` as a PNG file of twice its size, or less if it is huge."""
+    picture = self
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from ..params import derived
+from ..cache import derived
 from ..syntax import Diagram
 
 __all__ = ["arguments", "note_arguments"]

@@ -18,8 +18,9 @@ from jax.custom_derivatives import SymbolicZero
 
 from ...categories.errors import NoMeaningError
 from ..box import Box
+from ..cache import derived
 from ..graph import Graph
-from ..params import Body, Constant, Sealed, derived
+from ..params import Body, Constant, Sealed
 from ..syntax import Diagram
 from ..traversal import interpret
 from .arrays import array_or_key, aval, spread

@@ -26,8 +26,8 @@ from itertools import groupby
 from typing import Any
 
 from ..box import Box
+from ..cache import derived
 from ..graph import Builder, Graph
-from ..params import derived
 from ..syntax import Diagram
 from ..types import Ty
 

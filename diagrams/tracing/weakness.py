@@ -15,7 +15,7 @@ from typing import Any
 import jax
 from jax.core import Tracer
 
-from ..params import derived
+from ..cache import derived
 from ..syntax import Diagram
 
 __all__ = ["Weakness", "is_weak", "noted_weakness", "weakly", "weakness_of"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,11 +69,9 @@ class Witness:
         """The `criterion`, under its former name."""
         return self.criterion
 
-    def replay(self) -> tuple[float, float]:
-        """The claimed number and the one that it should be, computed again from the witness alone."""
-        from .replaying import replay
+    if TYPE_CHECKING:
 
-        return replay(self)
+        def replay(self) -> tuple[float, float]: ...  # of `replaying`, bound when the folder is entered
 
     def __str__(self) -> str:
         from .display import failure
@@ -228,15 +226,9 @@ class Certificate:
 
         return picture(self, path, open=open, depth=depth, title=title, width=width)
 
-    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The certificate as JSON, without the diagrams, written to a file too if a `path` is given.
+    if TYPE_CHECKING:
 
-        Numbers that JSON lacks are the texts "nan", "inf" and "-inf". Raises `FileError` for a file that cannot be
-        written.
-        """
-        from .stored import to_json
-
-        return to_json(self, path)
+        def to_json(self, path: str | os.PathLike[str] | None = None) -> str: ...  # of `stored`, bound likewise
 
     def __str__(self) -> str:
         from .display import text

@@ -28,7 +28,7 @@ import numpy as np
 from ...categories.errors import InputError
 from ...categories.para import Para
 from ...diagrams.box import Box
-from ...diagrams.params import derived
+from ...diagrams.cache import derived
 from ...diagrams.primitives import traits
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import callable_of

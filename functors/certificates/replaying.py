@@ -39,8 +39,9 @@ NARROW = ("precision", "natural")  # criteria whose witness is the map itself, a
 MULTIPLES = (1.0, -1.0, 2.0, 0.5, 1e3, 1e-3, 1e9, 1e-9)
 
 
-def replay(witness: Witness) -> tuple[float, float]:
-    """The claimed number and the one that it should be."""
+def replay(self: Witness) -> tuple[float, float]:
+    """The claimed number and the one that it should be, computed again from the witness alone."""
+    witness = self
     criterion = witness.criterion.split(" (")[0]
     wires = (*witness.of.dom.inside, *witness.of.cod.inside)
     # what has no promotion was examined in its own format

@@ -44,8 +44,13 @@ FORMAT = 1
 # -- JSON -----------------------------------------------------------------------------------------
 
 
-def to_json(certificate: Certificate, path: str | os.PathLike[str] | None = None) -> str:
-    """The certificate as JSON, written to a file too if a `path` is given."""
+def to_json(self: Certificate, path: str | os.PathLike[str] | None = None) -> str:
+    """The certificate as JSON, without the diagrams, written to a file too if a `path` is given.
+
+    Numbers that JSON lacks are the texts "nan", "inf" and "-inf". Raises `FileError` for a file that cannot be
+    written.
+    """
+    certificate = self
     whole = certificate.whole
     tree = {
         "format": "paralens certificate",

@@ -12,7 +12,7 @@ import jax
 
 from ...categories.errors import NoMeaningError
 from ...diagrams.box import Box
-from ...diagrams.params import derived
+from ...diagrams.cache import derived, kept
 from ...diagrams.syntax import Diagram
 from ..derivatives.optic import WIDE
 from ..promotion import promoted
@@ -167,6 +167,6 @@ def guards_in(target: Target) -> Guards | None:
 def release(target: Target) -> None:
     """Let go of all programs that were compiled for a target: a process can hold some thousands and no more."""
     for d in (target.d, target.promotion):
-        for kept in list(d.__dict__.get("_derived", {}).values()):
-            if isinstance(kept, (Subject, Guards)):
-                kept.release()
+        for value in kept(d).values():
+            if isinstance(value, (Subject, Guards)):
+                value.release()

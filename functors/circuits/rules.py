@@ -29,8 +29,8 @@ from itertools import compress
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
+from ...diagrams.cache import derived
 from ...diagrams.circuits import Ring, add, constant, transposed
-from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...diagrams.types import Wire
 from ..derivatives.definitions import definition_optic, definition_tangent

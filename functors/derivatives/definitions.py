@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
-from ...diagrams.params import derived
+from ...diagrams.cache import derived
 from ...diagrams.syntax import Diagram
 from .forwarding import push
 from .optic import Base, Mask, Optic, Tangent

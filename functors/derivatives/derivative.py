@@ -26,8 +26,8 @@ from ...categories.duals import Dual
 from ...categories.errors import DerivativeError
 from ...categories.lens import Lens, Pair
 from ...categories.para import Para
+from ...diagrams.cache import derived
 from ...diagrams.graph import Builder
-from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram, require
 from ...diagrams.tracing.weakness import Weakness, noted_weakness, weakness_of
 from ...diagrams.types import Ty

@@ -27,8 +27,8 @@ from typing import Any
 import jax
 
 from ...diagrams.box import Box
+from ...diagrams.cache import derived
 from ...diagrams.graph import Builder, Graph, splice
-from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.arrays import aval
 from ...diagrams.tracing.jaxpr import read

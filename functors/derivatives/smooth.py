@@ -17,7 +17,7 @@ from jax import lax
 
 from ...categories.errors import DerivativeError
 from ...diagrams.box import Box
-from ...diagrams.params import derived
+from ...diagrams.cache import derived
 from ...diagrams.tracing.lookup import DEBUG
 from ...diagrams.types import Wire
 from ..derivative_rules import fact_of

@@ -44,8 +44,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...categories.errors import InputError
+from ...diagrams.cache import derived
 from ...diagrams.graph import Builder
-from ...diagrams.params import derived
 from ...diagrams.syntax import Diagram
 from ...diagrams.tracing.emit import callable_of
 from ...diagrams.types import Ty

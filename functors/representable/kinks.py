@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...diagrams.box import Box
-from ...diagrams.params import derived
+from ...diagrams.cache import derived
 from ...diagrams.tracing.emit import apply_box, callable_of
 from ...diagrams.tracing.jaxpr import from_jax
 from ...diagrams.types import R

@@ -36,7 +36,7 @@ import numpy as np
 
 from ...categories.errors import InputError
 from ...categories.para import Para
-from ...diagrams.params import derived
+from ...diagrams.cache import derived
 from ...diagrams.syntax import require
 from .at_point import Point, at_point
 from .networks import Group, Network, recognize

@@ -16,7 +16,7 @@ from typing import TypeVar
 from ...categories.errors import RewriteError
 from ...categories.para import Para
 from ...diagrams.box import Box
-from ...diagrams.params import derived
+from ...diagrams.cache import derived
 from ...diagrams.syntax import Diagram, require
 from .rule import Rule
 from .tables import STANDARD

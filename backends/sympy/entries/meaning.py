@@ -32,7 +32,7 @@ import sympy
 from ....categories.errors import InputError
 from ....categories.para import Para
 from ....diagrams.box import Box
-from ....diagrams.params import derived
+from ....diagrams.cache import derived
 from ....diagrams.registry import Entry, entered
 from ....diagrams.syntax import Diagram, require
 from ....diagrams.tracing.emit import apply_box

@@ -16,7 +16,7 @@ from .result import Content, Symbolic
 from .shapes import Sizes
 from .substitution import given_entry, replaced
 from .terms.entries import size
-from .terms.matrices import NotMatrices
+from .terms.multiplying import NotMatrices
 from .terms.writing import array_of
 from .walk import course
 

@@ -124,3 +124,6 @@ def _box(d: Diagram | Para, path: str) -> tuple[Diagram, list[str]]:
             name, k = f"x_{k}" if k else "x", k + 1
         names.append(name)
     return box if box.definition is None else box.definition, names
+
+
+Symbolic.reader, Symbolic.reading = staticmethod(symbolic), staticmethod(reading)  # type: ignore[assignment]

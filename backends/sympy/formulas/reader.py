@@ -26,7 +26,8 @@ from .names import Names, Variable, identifier
 from .readings import READINGS, entrywise
 from .terms.entries import FREE, ArrayCall, At, Fold, Operation, ScalarCall, base_name, level, lifted, positive, size
 from .terms.labels import Labels
-from .terms.matrices import NotMatrices, matrix_call, matrix_of
+from .terms.matrices import matrix_call, matrix_of
+from .terms.multiplying import NotMatrices
 from .walk import Course, Step, views
 
 __all__ = ["Definition", "read", "tidied"]

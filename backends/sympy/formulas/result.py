@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -90,6 +90,10 @@ class Symbolic:
     options: Mapping[str, Any] = field(default_factory=dict)
     given: Mapping[Variable, Any] = field(default_factory=dict)
 
+    # how diagrams are read, which `levels` puts here
+    reader: ClassVar[Callable[..., Symbolic]]
+    reading: ClassVar[Callable[..., Symbolic]]
+
     # -- formulas ------------------------------------------------------------------------------------
 
     @cached_property
@@ -129,15 +133,13 @@ class Symbolic:
     @property
     def functions(self) -> dict[str, Symbolic]:
         """What is inside of the named functions: of a loop its body, of a closed box its definition, by its name."""
-        from .levels import symbolic
-
         found: dict[str, Symbolic] = {}
         for e in [e for _, e in self._where] + list(self.exprs):
             for operation in sorted(e.atoms(Operation), key=lambda o: o.label) if isinstance(e, Basic) else ():
                 for label, body in operation.box.bodies.items():
                     name = f"{operation.label}/{label}".strip("/")
                     if name not in found:
-                        found[name] = symbolic(body, self.level)
+                        found[name] = self.reader(body, self.level)
         return found
 
     def __getitem__(self, output: int) -> Symbolic:
@@ -314,14 +316,12 @@ class Symbolic:
 
     def again(self, d: Diagram | Para, names: Sequence[str] = ()) -> Symbolic:
         """Another diagram of the same inputs, and further data with these names, read in the same way."""
-        from .levels import reading
-
         paths = list(self.diagram.paths) if isinstance(self.diagram, Para) else []
         taken = Names(v.name for v in self.arguments)
         given = [v.path for v in self.arguments]
         n = len(given) - len(paths)
         renamed = given[n:] if given[n:] != paths else []
-        made = reading(d, self.level, variables(d, [*given[:n], *map(taken.fresh, names), *renamed]), self.options)
+        made = self.reading(d, self.level, variables(d, [*given[:n], *map(taken.fresh, names), *renamed]), self.options)
         return made.subs({v.path: x for v, x in self.given.items()})
 
     def replace(self, **changes: Any) -> Symbolic:

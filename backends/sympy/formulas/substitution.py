@@ -14,7 +14,8 @@ from ..entries.numbers import number
 from .algebra import summed
 from .names import Variable
 from .terms.entries import FREE, At, Fold, base_name, level, lifted, of
-from .terms.matrices import NotMatrices, matrix_of, times
+from .terms.matrices import matrix_of, times
+from .terms.multiplying import NotMatrices
 from .terms.nodes import Ones
 
 __all__ = ["given_entry", "replaced"]

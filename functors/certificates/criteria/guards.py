@@ -25,7 +25,7 @@ import numpy as np
 from jax import lax
 
 from ....diagrams.box import Box
-from ....diagrams.params import derived
+from ....diagrams.cache import derived
 from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box

@@ -22,7 +22,7 @@ from jax import lax
 
 from ....categories.errors import ParalensError
 from ....diagrams.box import Box
-from ....diagrams.params import derived
+from ....diagrams.cache import derived
 from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.tracing.emit import apply_box, callable_of

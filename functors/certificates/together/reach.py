@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ....diagrams.box import Box
-from ....diagrams.params import derived
+from ....diagrams.cache import derived
 from ....diagrams.primitives import traits
 from ....diagrams.syntax import Diagram
 from ....diagrams.traversal import interpret

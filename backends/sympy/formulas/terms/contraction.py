@@ -17,6 +17,7 @@ from sympy import MatMul, Mul, Pow, S, Transpose
 
 from .display import of_ones
 from .entries import Fold
+from .multiplying import NotMatrices, entrywise_product, opened_folds, ordered, times, transposed
 from .nodes import Diagonal, Hadamard, Inner, Ones, Power, Times, Whole
 
 __all__ = ["contracted"]
@@ -24,10 +25,7 @@ __all__ = ["contracted"]
 
 def contracted(reader: Any, e: Any) -> Any:
     """The matrix of a product, or of a sum of a product, over the indices that it depends on."""
-    from .matrices import opened_folds as _opened
-    from .matrices import times
-
-    body, ranges = _opened(e) if isinstance(e, Fold) else (e, {})
+    body, ranges = opened_folds(e) if isinstance(e, Fold) else (e, {})
     inner = type(reader)(reader.sizes | ranges)
     factors: list[tuple[tuple[Any, ...], Any]] = []
     number: Any = S.One
@@ -63,8 +61,6 @@ def _others(factors: Sequence[Any], k: Any) -> set[Any]:
 
 def _eliminated(factors: Sequence[Any], k: Any, pending: Sequence[Any], sizes: dict[Any, int]) -> tuple[Any, list[Any]]:
     """The number and the factors that are left when the index k is summed over."""
-    from .matrices import NotMatrices, entrywise_product, ordered, times, transposed
-
     mine = [f for f in factors if k in f[0]]
     rest = [f for f in factors if k not in f[0]]
     vectors = [m for axes, m in mine if len(axes) == 1]
@@ -94,8 +90,6 @@ def _eliminated(factors: Sequence[Any], k: Any, pending: Sequence[Any], sizes: d
 
 def _dot(matrices: Sequence[Any], n: int | None) -> Any:
     """The sum of the products of the entries."""
-    from .matrices import entrywise_product, times, transposed
-
     if not matrices:
         return S(n or 0)
     found = [m for m in matrices if not isinstance(m, Ones)]
@@ -119,8 +113,6 @@ def _dot(matrices: Sequence[Any], n: int | None) -> Any:
 
 def _joined(number: Any, factors: Sequence[Any], axes: tuple[Any, ...], sizes: dict[Any, int]) -> Any:
     """What is left, multiplied entry by entry."""
-    from .matrices import entrywise_product, times, transposed
-
     if not factors:
         return (), number
     if len(axes) == 1:
@@ -138,8 +130,6 @@ def _joined(number: Any, factors: Sequence[Any], axes: tuple[Any, ...], sizes: d
 
 def _squares(matrices: Sequence[Any], product: Any) -> Any:
     """The product entry by entry, with powers for equal factors."""
-    from .matrices import transposed
-
     counted: dict[Any, int] = {}
     for m in matrices:
         counted[m] = counted.get(m, 0) + 1

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 import sympy
@@ -34,8 +34,13 @@ class Evaluator:
     """Evaluates formulas, given the arrays of the names in them.
 
     `arrays` maps names to arrays, `sizes` symbols that are numbers of index values to these numbers.
-    Raises `NoMeaningError` for a function that has no meaning here, by its name.
+    Raises `NoMeaningError` for a function that has no meaning here, by its name. Its tables are those of `linear` and
+    of `pointwise`, whose rules evaluate parts: they are put here when the folder is entered.
     """
+
+    matrices: ClassVar[Mapping[Any, Callable[..., Any]]] = {}
+    entries: ClassVar[Mapping[Any, Callable[..., Any]]] = {}
+    functions: ClassVar[Mapping[Any, Callable[..., Any]]] = {}
 
     def __init__(self, arrays: Mapping[str, Any], dtype: Any = "float32") -> None:
         self.arrays, self.dtype = dict(arrays), jnp.finfo(dtype).dtype
@@ -73,9 +78,7 @@ class Evaluator:
 
     def matrix(self, e: Any) -> Any:
         """The array of a matrix."""
-        from .linear import MATRICES
-
-        rule = next((MATRICES[c] for c in type(e).__mro__ if c in MATRICES), None)
+        rule = next((self.matrices[c] for c in type(e).__mro__ if c in self.matrices), None)
         if rule is None:
             raise NoMeaningError(f"{type(e).__name__} has no meaning in JAX here: {e}")
         return rule(self, e)
@@ -97,14 +100,12 @@ class Evaluator:
 
     def named(self, e: Any) -> Named:
         """The value of a formula about entries, in the dtype of the evaluator."""
-        from .pointwise import ENTRIES, FUNCTIONS
-
-        rule = next((ENTRIES[c] for c in type(e).__mro__ if c in ENTRIES), None)
+        rule = next((self.entries[c] for c in type(e).__mro__ if c in self.entries), None)
         if rule is not None:
             return rule(self, e)
         if e.is_number and not e.args:
             return self.real(complex(e) if e.is_extended_real is False else float(e)), ()
-        function = FUNCTIONS.get(type(e))
+        function = self.functions.get(type(e))
         if function is None:
             raise NoMeaningError(
                 f"the function {type(e).__name__} has no meaning in JAX here: {e}; close the box that it stands for, "

@@ -14,7 +14,8 @@ from sympy.logic.boolalg import Boolean
 from sympy.matrices.exceptions import ShapeError
 
 from .entries import FREE, At, Family, Fold, bound, level
-from .matrices import NotMatrices, matrix_of
+from .matrices import matrix_of
+from .multiplying import NotMatrices
 
 __all__ = ["array_of", "family_of"]
 

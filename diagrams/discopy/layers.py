@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .box import Box
-from .discopy_seam import FreeCopy, FreeDiscard, FreeSwap, FreeTy, Layer
-from .graph import Graph
-from .syntax import Diagram, as_ty
-from .types import Ty, Wire
+from ..box import Box
+from ..graph import Graph
+from ..syntax import Diagram, as_ty
+from ..types import Ty, Wire
+from .seam import FreeCopy, FreeDiscard, FreeSwap, FreeTy, Layer
 
 __all__ = ["Copy", "Discard", "Swap", "layers"]
 
