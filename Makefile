@@ -8,7 +8,7 @@ export JAX_COMPILATION_CACHE_DIR ?= $(HOME)/.cache/paralens/jax
 export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.2
 export JAX_PLATFORMS ?= cpu
 
-.PHONY: demo test test-long test-fast bench pictures tried lint types wheel clean
+.PHONY: demo test test-long test-fast check bench pictures tried lint types wheel clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m paralens demo
@@ -21,6 +21,8 @@ test-long: $(VENV)/.long
 
 test-fast: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not long"
+
+check: lint types test
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

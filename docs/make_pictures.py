@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
 from paralens import (
     Learner,
@@ -14,6 +15,7 @@ from paralens import (
     diagram,
     draw,
     from_jax,
+    lens,
     losses,
     nn,
     optimizers,
@@ -111,6 +113,37 @@ def typeset(lines, path):
         figure.savefig(path, metadata={"Date": None}, bbox_inches="tight", pad_inches=0.1)
 
 
+ROOMS = {
+    "categories/": "what a category offers\nPara · lenses · duals\nlaws · gluing",
+    "diagrams/": "types · boxes · the graph\ntraversal · primitives\ntracing · nn · drawing",
+    "functors/": "derivatives · rewriting\nlearning · costs\ncertificates",
+    "backends/": "jax · sympy\npython · networkx",
+}
+
+
+def house(path):
+    """The rooms, from left to right; what stands to the right may import what stands to the left."""
+    with matplotlib.rc_context({"svg.hashsalt": path.name, "svg.fonttype": "none", "font.family": "DejaVu Sans"}):
+        figure = Figure(figsize=(9.6, 1.9))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, 9.6), ylim=(0, 1.9))
+        axes.axis("off")
+        for i, (name, what) in enumerate(ROOMS.items()):
+            x = 0.1 + 2.42 * i
+            axes.add_patch(
+                FancyBboxPatch(
+                    (x, 0.2), 2.0, 1.5, boxstyle="round,pad=0,rounding_size=0.08", fc="#e3edfb", ec="#2b5b9e"
+                )
+            )
+            axes.text(x + 1.0, 1.4, name, ha="center", va="center", fontsize=13, weight="bold", color="#1d2733")
+            axes.text(x + 1.0, 0.72, what, ha="center", va="center", fontsize=9.5, color="#1d2733", linespacing=1.5)
+            if i:
+                axes.annotate(
+                    "", (x - 0.38, 0.95), (x - 0.04, 0.95), arrowprops={"arrowstyle": "-|>", "color": "#1d2733"}
+                )
+        figure.savefig(path, metadata={"Date": None})
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     mlp = nn.dense(64, 32) >> nn.relu(32) >> nn.dense(32, 10)
@@ -124,6 +157,7 @@ def main():
         "attention_simplified": draw(simplify(reverse(from_jax(softmax_attention, *ATTENTION)), finite=True)),
         "rule": rewriting.RULES["a product of transposes"].draw(),
         "learner": draw(learner(mlp)),
+        "lens": draw(lens(nn.dense(3, 4) >> nn.relu(4))),
         "residual": draw(residual),
         "certificate": verdicts(nn.relu(4)),
         "certificate_wrong": verdicts(from_jax(swish, R(4))),
@@ -140,6 +174,7 @@ def main():
     for name, picture in pictures.items():
         picture.save(FOLDER / f"{name}.svg")
         print(f"docs/pictures/{name}.svg  {picture.width:.0f} x {picture.height:.0f}")
+    house(FOLDER / "house.svg")
     for name, lines in formulas().items():
         typeset(lines, FOLDER / f"formula_{name}.svg")
         print(f"docs/pictures/formula_{name}.svg  {len(lines)} lines")
