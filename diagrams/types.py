@@ -48,32 +48,25 @@ def letter(dtype: str) -> str:
 
 
 class Wire(Ob):
-    """One wire: an array of a given `shape` (a tuple of ints) and `dtype` (its name in JAX)."""
+    """One wire: an array of a given `shape` (a tuple of ints) and `dtype` (its name in JAX).
 
-    __slots__ = ("_hash", "dtype", "shape")
+    `kind` is R, C, Z, B or Key; a wire is `differentiable`, that is, it has a tangent, if it is real or complex.
+    """
+
+    __slots__ = ("_hash", "differentiable", "dtype", "kind", "shape")
     shape: tuple[int, ...]
     dtype: str
-
-    category: Any = None  # the diagrams over these types, named where they are defined
+    kind: str
+    differentiable: bool
 
     def __init__(self, shape: tuple[int, ...], dtype: str) -> None:
         kind = letter(dtype)
         if kind != "Key" and dtype not in BITS:
             _itemsize(dtype)
         inside = [str(n) for n in shape] + ([] if DEFAULTS[kind] == dtype else [f"dtype={dtype!r}"])
-        self.shape, self.dtype = shape, dtype
+        self.shape, self.dtype, self.kind, self.differentiable = shape, dtype, kind, kind in "RC"
         super().__init__(f"{kind}({', '.join(inside)})")
         self._hash = hash(self.name)
-
-    @property
-    def kind(self) -> str:
-        """R, C, Z, B or Key."""
-        return letter(self.dtype)
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether the wire has a tangent: true for real and complex wires."""
-        return self.kind in "RC"
 
     @property
     def size(self) -> int:

@@ -16,7 +16,7 @@ JAX 0.10 has closed and open jaxprs, 0.12 has one class for both: nothing here a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, overload
 
 import jax
@@ -136,21 +136,26 @@ def read(jaxpr: Any, level: Level | None = None, *, inner: bool = False) -> Diag
     reader = _Reader(plain.invars, Level() if level is None else level, inner)
     for var, value in zip(plain.constvars, consts, strict=True):
         reader.env[var] = reader.constant(value, bool(getattr(var.aval, "weak_type", False)))
+    stack: Any = None
+    scopes: Scopes = ()
     for eqn in plain.eqns:
         reader.equation(eqn)
-        reader.note(_scopes(eqn))
+        here = _stack(eqn)
+        if here is not stack:  # most equations stand where the one before stands
+            stack, scopes = here, scopes_of(str(here))
+        reader.note(scopes)
     outputs = [reader.number(v) for v in plain.outvars]
     reader.note(())
     cod = types_of(plain.outvars)
     return noted(Diagram.of_graph(reader.build.finish(outputs, cod)), reader.scopes)
 
 
-def _scopes(eqn: Any) -> Scopes:
-    """The scopes that an equation was traced in.
+def _stack(eqn: Any) -> Any:
+    """The scopes that an equation was traced in, as JAX writes them.
 
     JAX has no public way to them, and `source_info` may change: without it, diagrams are flat.
     """
-    return scopes_of(str(getattr(getattr(eqn, "source_info", None), "name_stack", "")))
+    return getattr(getattr(eqn, "source_info", None), "name_stack", "")
 
 
 def readable(jaxpr: Any) -> bool:
@@ -220,23 +225,27 @@ class _Reader:
         return Body(self.body(jaxpr), False, _body(self, jaxpr).weak)
 
     def equation(self, eqn: Any) -> None:
-        if eqn.outvars and all(getattr(v.aval, "dtype", None) == FLOAT0 for v in eqn.outvars):
-            return  # an empty tangent, which carries nothing
+        outs = eqn.outvars
+        if outs and getattr(outs[0].aval, "dtype", None) == FLOAT0:
+            if all(getattr(v.aval, "dtype", None) == FLOAT0 for v in outs):
+                return  # an empty tangent, which carries nothing
         name = eqn.primitive.name
         if not held(eqn, self.level.debug):
             return
         remember(eqn.primitive)
         dom, cod = types_of(eqn.invars), types_of(eqn.outvars)
         box = READERS.get(name, _generic)(self, eqn, dom, cod)
-        made = self.build.add(box, [self.number(v) for v in eqn.invars])
-        self.env.update(zip(eqn.outvars, made, strict=True))
-        moving = [v for v, w in zip(eqn.invars, dom.inside, strict=True) if w.differentiable]
-        if all(map(self.constant_at, moving)):
+        reads = [self.number(v) for v in eqn.invars]
+        made = self.build.add(box, reads)
+        self.env.update(zip(outs, made, strict=True))
+        moving = [i for i, w in zip(reads, dom.inside, strict=True) if w.differentiable]
+        if self.constants.issuperset(moving):
             self.constants.update(made)
-        elif _only_moves(name) and all(self.outside(v) or self.constant_at(v) for v in moving):
+        elif self.given and _only_moves(name) and all(i in self.given or i in self.constants for i in moving):
             self.given.update(made)
 
 
+@cache
 def _only_moves(name: str) -> bool:
     """Whether a result is made of nothing but entries of the inputs."""
     known = traits(name)
@@ -255,6 +264,8 @@ def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     stays as it is, the programs inside too.
     """
     name = eqn.primitive.name
+    if not eqn.params:
+        return _generator(name, dom, cod, (), "")
     if foreign(eqn.primitive):
         params = {k: Sealed.of(v) for k, v in eqn.params.items()}
     else:

@@ -235,12 +235,13 @@ class Examination:
             if c.path in jumps:
                 continue
             jump = jump_at(self.subject, c, self.target.unit, self.facts.noise, self.rng)
+            look = self.left >= 4 * self._around or not k  # a kink takes more than the first of its looks
             if jump is not None:
                 self.points.append(jump)
                 jumps.add(c.path)
-            elif self._near and k < self.effort.crossings and self.left >= self._around:
+            elif look and self._near and k < self.effort.crossings:
                 self._point(c.point, False, 1, c.fixed)
-            elif not self.facts.noise and self.subject.unit <= COARSE:
+            elif look and not self.facts.noise and self.subject.unit <= COARSE:
                 kink = kink_at(self.subject, c, self.rng)
                 self.points += [] if kink is None else [kink]
             self.crossed += [] if c.path in self.crossed else [c.path]
@@ -268,18 +269,13 @@ class Examination:
             return
         with self._narrow():
             own = subject_of(self.target, self.facts, own=True)
-        times = np.linspace(0.02, 0.98, self.effort.precise)
+        points = self.effort.precise if self.left > 0 else self.effort.precise // 2
+        times = np.linspace(0.02, 0.98, points)
         panels = [p for p in self.integral.nodes if p.curve.label != "geometric"][:1]
         for panel in panels:
+            fixed = (panel.fixed, panel.fixed and widened(self.target.d.dom.inside, panel.fixed))
             found, worst = precise(
-                own,
-                self.subject,
-                panel.curve,
-                times,
-                self.rng,
-                (panel.fixed, panel.fixed and widened(self.target.d.dom.inside, panel.fixed)),
-                self._narrow,
-                self.target.composite,
+                own, self.subject, panel.curve, times, self.rng, fixed, self._narrow, self.target.composite
             )
             self.worst = max(self.worst, worst)
             self._violated(found)

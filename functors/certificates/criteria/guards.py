@@ -293,7 +293,8 @@ def _hash(arrays: Sequence[Any]) -> Any:
     total = jnp.uint32(0)
     for k, a in enumerate(arrays):
         if jnp.issubdtype(a.dtype, jnp.inexact):
-            a = lax.bitcast_convert_type((a.real + 0.0).astype(jnp.float64), jnp.uint32)
+            real = jnp.where(a == 0, 0.0, a.real).astype(jnp.float64)  # zero and minus zero are one number
+            a = lax.bitcast_convert_type(real, jnp.uint32)
         odd = np.random.default_rng(k).integers(0, 2**31, a.shape) * 2 + 1
         total += (a.astype(jnp.uint32) * odd.astype(np.uint32)).sum(dtype=jnp.uint32)
     return total

@@ -17,7 +17,7 @@ def hint_of(subject: Subject, integral: Integral, f: Defect) -> str:
     claimed, actual = node.d[:, f.entry], integral.actual(node.F[:, f.entry], h)
     inner = slice(2, -2)
     size = np.abs(actual[inner]).max(initial=0.0)
-    if size == 0:
+    if size == 0 or np.ptp(node.F[:, f.entry]) == 0:
         return "the value does not change along the curve, though a slope is claimed"
     if np.abs(claimed).max() == 0:
         return "looks like a dropped dependence: the claimed slope is zero"

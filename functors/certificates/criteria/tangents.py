@@ -44,6 +44,8 @@ def along_tangents(
         slope, error = ridders(subject, x, vs, ws)
         gap = np.abs(node.d[0] - slope)
         bound = MARGIN * error + np.sqrt(subject.unit) * np.abs(slope).max(initial=0.0) * 10 + facts.noise / 1e-4
+        # what is zero is so but for rounding
+        bound = bound + MARGIN * subject.unit * node.size[0] + np.finfo(float).tiny
         ratio = np.nan_to_num(gap / bound)
         worst = max(worst, float(ratio[ratio <= 1].max(initial=0.0)))
         if (ratio > 1).any() and _stays(subject, target.unit, x, vs, ws, bound, rng):

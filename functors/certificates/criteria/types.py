@@ -38,7 +38,7 @@ class Misfit(NamedTuple):
         what = (
             f"the cotangent of input {self.place}" if self.mode == "reverse" else f"the tangent of output {self.place}"
         )
-        return f"{what} {self.place} is {self.given} where {self.wanted} is due, which jax.grad does not take"
+        return f"{what} is {self.given} where {self.wanted} is due, which jax.grad does not take"
 
 
 def misfit(d: Diagram) -> Misfit | None:

@@ -76,9 +76,16 @@ def roundoff(dtype: str) -> float:
 
 
 def jittered(a: Array, unit: float, rng: np.random.Generator, n: int | None = None, ulps: float = 4.0) -> Array:
-    """The array with every entry moved by some ulps, up or down; n such arrays along a first axis if asked for."""
+    """The array with every entry moved by some ulps, up or down; n such arrays along a first axis if asked for.
+
+    Of these the first half are moved as far as may be, and the others by less: a number has two neighbors of so many
+    ulps, and what rounding does there may be the same.
+    """
     shape = np.shape(a) if n is None else (n, *np.shape(a))
-    return a * (1 + ulps * unit * rng.choice([-1.0, 1.0], shape))
+    moves = rng.choice([-1.0, 1.0], shape)
+    if n is not None:
+        moves[(n + 1) // 2 :] *= rng.uniform(0.25, 1.0, moves[(n + 1) // 2 :].shape)
+    return a * (1 + ulps * unit * moves)
 
 
 def tails(values: Array) -> Array:

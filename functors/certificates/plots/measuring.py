@@ -116,7 +116,11 @@ def _slope_noise(subject: Subject, panel: Panel, entry: int, step: float) -> flo
 
 
 def shaken_noise(subject: Subject, panel: Panel, entry: int, rng: np.random.Generator) -> tuple[float, float]:
-    """The noise of value and slope when every box rounds otherwise: the middle one of three places."""
+    """The noise of value and slope when every box rounds otherwise: the middle one of three places.
+
+    It is how far they are from what they are as they stand, at the same points: one number has few others within some
+    ulps, and at all of these every box may round alike.
+    """
     other = shaken(subject)
     if other is None:
         return 0.0, 0.0
@@ -124,9 +128,11 @@ def shaken_noise(subject: Subject, panel: Panel, entry: int, rng: np.random.Gene
     for place in (1, 8, 15):
         x, v, w = panel.at(place)
         near = [jittered(a, subject.unit, rng, n) for a in x]
-        node = other.run(near, repeated(v, n), repeated(w, n), panel.fixed, slopes=True)
+        vs, ws = repeated(v, n), repeated(w, n)
+        node, plain = (s.run(near, vs, ws, panel.fixed, slopes=True) for s in (other, subject))
         subject.evals += n
-        found.append([float(np.nan_to_num(np.std(a[:, entry]))) for a in (node.F, node.d)])
+        apart = ((node.F - plain.F)[:, entry], (node.d - plain.d)[:, entry])
+        found.append([float(np.nan_to_num(np.sqrt(np.mean(a**2)))) for a in apart])
     values, slopes = np.median(found, axis=0) / (2 * ULPS)
     return float(values), float(slopes)
 

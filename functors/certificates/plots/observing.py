@@ -106,9 +106,11 @@ def _since(y: Any, start: Any) -> Any:
 
 
 def through(ws: Outputs, ys: Outputs, start: Outputs) -> tuple[Outputs, Any, Any]:
-    """The cotangents without those of entries that have no finite value; the pairing of values with them; its size."""
-    ws = [jnp.where(jnp.isfinite(y), w, 0) for w, y in zip(ws, ys, strict=True)]
-    total, _ = paired(ws, [_since(y, a) for y, a in zip(ys, start, strict=True)])
+    """The cotangents without those of entries that have no finite value here or at the start; pairings; their size."""
+    finite = [jnp.isfinite(y) & jnp.isfinite(a) for y, a in zip(ys, start, strict=True)]
+    ws = [jnp.where(on, w, 0) for w, on in zip(ws, finite, strict=True)]
+    moved = [jnp.where(on, _since(y, a), 0) for on, y, a in zip(finite, ys, start, strict=True)]
+    total, _ = paired(ws, moved)
     terms = [w * jnp.where(jnp.isfinite(y), y, 0) for w, y in zip(ws, ys, strict=True)]
     return ws, total[None], _norms(_flat(terms)[None])
 

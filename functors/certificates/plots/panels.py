@@ -24,6 +24,7 @@ from .bounds import CHEBYSHEV, MARGIN, NODES, NOISE_POINTS, PANEL, QUADRATURE, t
 from .curves import Curve
 from .measuring import noise_of, response_of, scatter_of, shaken_noise, turns
 from .parts import Defect, Fixed, Panel, roughness
+from .shaking import shaken
 from .subjects import Node, Subject
 
 __all__ = ["Integral"]
@@ -51,6 +52,7 @@ class Integral:
     size: np.ndarray = field(default_factory=lambda: np.zeros(1))
     panels: int = 0
     measured: int = 0
+    inside: tuple[float, float] | None = None  # noise of value and slope by rounding inside, where it was measured
     started: int = 0
     resolved: int = 0
     found: list[Defect] = field(default_factory=list)
@@ -188,10 +190,14 @@ class Integral:
         if first.ratio > 1:
             noise = noise_of(self.subject, panel, entry, self._top(entry))
             first = self._measured(panel, entry, noise)
-        if first.ratio > 1 and self._affords(3 * NOISE_POINTS):
+        if first.ratio > 1 and shaken(self.subject) is not None:
             # along a curve rounding inside may stay what it is, as on a staircase
-            inside = shaken_noise(self.subject, panel, entry, self.rng)
-            noise = max(noise[0], inside[0]), max(noise[1], inside[1])
+            if self._affords(6 * NOISE_POINTS):
+                self.inside = shaken_noise(self.subject, panel, entry, self.rng)
+            elif self.inside is None:
+                self.unsure.append(first)  # what is not measured accuses nobody
+                return
+            noise = max(noise[0], self.inside[0]), max(noise[1], self.inside[1])
             first = self._measured(panel, entry, noise)
         if first.ratio <= 1:
             self.worst = max(self.worst, first.ratio)

@@ -32,7 +32,9 @@ def extrapolated(values: Callable[[np.ndarray], np.ndarray], scale: float, side:
         with np.errstate(all="ignore"):
             F = values(times)
             slopes = (F[:HALVINGS] - F[HALVINGS:]) / (times[:HALVINGS] - times[HALVINGS:])[:, None]
-            found, error = _limit(slopes, 2.0 if side else 4.0)
+            # rows that rounding makes equal by chance are not exact
+            floor = np.finfo(float).eps * np.abs(F[:HALVINGS]) / np.abs(steps)[:, None]
+            found, error = _limit(slopes, 2.0 if side else 4.0, floor)
         if not len(best):
             best, least = found, error
         better = error < least
@@ -40,13 +42,17 @@ def extrapolated(values: Callable[[np.ndarray], np.ndarray], scale: float, side:
     return best, least
 
 
-def _limit(slopes: np.ndarray, base: float) -> tuple[np.ndarray, np.ndarray]:
-    """The limit of a sequence whose errors fall by powers of the base, and an estimate of its error."""
+def _limit(slopes: np.ndarray, base: float, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The limit of a sequence whose errors fall by powers of the base, and an estimate of its error.
+
+    `floor` is what rounding does to each of them.
+    """
     last = slopes
     best, least = slopes[-1], np.full(slopes.shape[1], np.inf)
     for k in range(1, len(slopes)):
         made = (base**k * last[1:] - last[:-1]) / (base**k - 1)
         error = np.maximum(np.abs(made - last[1:]), np.abs(made - last[:-1]))
+        error = np.maximum(error, floor[k:])
         for row, e in zip(made, error, strict=True):
             best, least = np.where(e < least, row, best), np.where(e < least, e, least)
         last = made
