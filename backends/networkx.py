@@ -53,6 +53,7 @@ def to_networkx(d: Diagram | Para) -> nx.MultiDiGraph:
         w = types[wire]
         made.add_edge(node, target, wire=wire, type=str(w), nbytes=w.nbytes, source_port=out, target_port=port)
 
+    # by hand: nodes and wires are what is written down
     for name, (box, reads, writes) in zip(graph.names(), graph.nodes(), strict=True):
         name = _free(name, taken)
         made.add_node(name, kind="box", label=box.name, op=box.op, box=box)

@@ -32,6 +32,7 @@ def explain(left: Diagram, right: Diagram, gives: int | None = None, takes: int 
 def givers(graph: Graph) -> list[str]:
     """For each wire of the codomain, the name of the box that writes it, or `input i`."""
     names = [f"input {i}" for i in range(len(graph.dom))]
+    # by hand, here and below: the kit of traversals stands on diagrams, whose errors these are
     for name, (_, _, writes) in zip(graph.names(), graph.nodes(), strict=True):
         names.extend([name] * len(writes))
     return [names[i] for i in graph.outputs.tolist()]

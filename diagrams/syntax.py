@@ -245,7 +245,8 @@ class Diagram(Layered):
     @property
     def boxes(self) -> list[Box]:
         """The boxes in topological order, structure left out; `encode` lists those of DisCoPy's layers."""
-        return [self.graph.table[i] for i in self.graph.ops.tolist()]
+        graph = self.graph
+        return [graph.table[i] for i in graph.ops.tolist()]  # by hand: a list, not a walk
 
     @property
     def digest(self) -> bytes:

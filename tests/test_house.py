@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 import subprocess
 import sys
 import tomllib
@@ -43,6 +44,14 @@ def test_arrows_between_rooms_go_one_way():
             if parts[0] == "paralens" and (len(parts) < 2 or parts[1] not in ROOMS[room] | {room}):
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert not wrong
+
+
+def test_walks_are_made_with_the_kit_or_say_why_not():
+    walks = re.compile(r"graph\.(nodes\(\)|steps\b)|graph\.ops\.tolist\(\)")
+    kit = {ROOT / "diagrams" / "graph.py", ROOT / "diagrams" / "traversal.py"}
+    for _, path, _ in modules():
+        text = path.read_text()
+        assert path in kit or not walks.search(text) or "by hand" in text, path
 
 
 def test_no_circle_of_imports_is_left():

@@ -161,6 +161,7 @@ def _data_names(graph: Graph, n: int, inputs: Sequence[str] | None, traced: Sequ
         return [*traced, *["dy"] * (n - len(traced))]  # of a derivative, what comes after is cotangents
     forward: set[int] = set(graph.outputs.tolist())
     back: set[int] = set()
+    # by hand: about the wires themselves, not about values on them
     for box, reads, _ in graph.steps:
         (back if box.role == "reverse" else forward).update(reads)
     first = n

@@ -7,6 +7,7 @@ text is at most as long as a line when it is put into the next.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from ...diagrams.box import Box
 from ...diagrams.graph import Graph
 from ...diagrams.registry import entered
+from ...diagrams.traversal import Node, backward
 from ...diagrams.types import Wire
 from .expressions import Expr, array, call
 from .identifiers import STEMS, Names, cotangent, identifier, partner
@@ -75,6 +77,7 @@ class Block:
         uses, outputs = self._uses(graph), graph.outputs.tolist()
         ends = {i for i in outputs if uses[i] == 1}
         env: list[Any] = [e if e.simple or n < 2 else self.assign(e) for e, n in zip(inputs, uses, strict=False)]
+        # by hand: what a box is written as depends on who reads which of its wires
         for name, (box, reads, writes) in zip(graph.names(), graph.steps, strict=True):
             live = [uses[w] > 0 for w in writes]
             self.asked = [(asked or {}).get(w, "") for w in writes]
@@ -85,16 +88,12 @@ class Block:
 
     def _uses(self, graph: Graph) -> list[int]:
         """How often each wire is written: uses by boxes that nobody reads do not count, those of views count for it."""
-        uses = [0] * graph.n_wires
-        for i in graph.outputs.tolist():
-            uses[i] += 1
-        for box, reads, writes in reversed(list(graph.steps)):
-            n = sum(uses[w] for w in writes)
-            if n:
-                step = n if self.program.is_view(box) else 1
-                for i in reads:
-                    uses[i] += step
-        return uses
+
+        def rule(node: Node, *uses: int | None) -> list[int]:
+            n = sum(k or 0 for k in uses)
+            return [n if self.program.is_view(node.box) else 1] * node.box.n_in
+
+        return [n or 0 for n in backward(graph, rule, [1] * len(graph.cod), operator.add)]
 
     def _box(self, box: Box, xs: list[Expr], name: str, live: list[bool]) -> list[Any]:
         entry = entered(box)

@@ -145,6 +145,7 @@ class _Router:
 def layers(graph: Graph) -> tuple[Layer, ...]:
     """The layers of a graph, one box each."""
     router = _Router(graph)
+    # by hand: wires are routed through the plane
     for box, reads, writes in graph.nodes():
         at = router.gather(reads)
         router.emit(at, box, list(writes))

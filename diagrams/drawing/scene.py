@@ -133,6 +133,7 @@ def scene_of(view: Inside, given: Sequence[Given | None], open_: Open | None = N
     _refuse_unknown(graph, names, open_, where)
     outputs: list[int] = graph.outputs.tolist()
     above = {i: g for i, g in enumerate(given) if g is not None}
+    # by hand: a picture is of nodes and wires
     nodes = [(name, *node) for name, node in zip(names, graph.nodes(), strict=True)]
     texts: dict[int, Read] = {w: _constant(box) for _, box, _, made in nodes for w in made if box.op == "constant"}
     nodes = [node for node in nodes if node[1].op != "constant"]

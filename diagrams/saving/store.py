@@ -268,6 +268,7 @@ def _validate(graph: Graph, name: str) -> None:
     if np.any(graph.outputs < 0) or np.any(graph.outputs >= graph.n_wires):
         raise FileError(f"{name} has an output that is no wire of it")
     types = graph.wires()
+    # by hand: what a file says is not a graph before it was looked at
     expected = [w for op in graph.ops.tolist() for w in graph.table[op].dom.inside]
     for i, w in zip(graph.inputs.tolist(), expected, strict=True):
         if types[i] is not w:

@@ -74,6 +74,7 @@ def _opened(d: Diagram, paths: Sequence[tuple[str, ...]], above: str) -> Diagram
         wanted.setdefault(first, []).append(tuple(rest))
     build = Builder(graph.dom)
     env = list(range(len(graph.dom)))
+    # by hand, here and below: nodes are chosen by name or number
     for name, (box, reads, _) in zip(names, graph.nodes(), strict=True):
         inputs = [env[i] for i in reads]
         rests = wanted.get(name)

@@ -20,6 +20,7 @@ from ...categories.param import Entry, Param, Path, Stacked
 from ..box import Box
 from ..graph import Builder, Graph
 from ..syntax import Diagram
+from ..traversal import dependent
 from ..types import Ty
 from .opening import entrance, into, missing, splice_at
 
@@ -43,6 +44,7 @@ class Level:
 
     @cached_property
     def nodes(self) -> list[tuple[Box, tuple[int, ...], range]]:
+        # listed by hand: surgery is about single nodes and their wires
         return list(self.graph.nodes())
 
     @cached_property
@@ -117,10 +119,7 @@ def _slice(q: Param, ty: Ty) -> Param:
 
 def dataless_wires(graph: Graph, inputs: Sequence[bool]) -> list[bool]:
     """The wires that depend on inputs that stand still alone."""
-    found = list(inputs)
-    for _, reads, writes in graph.nodes():
-        found += [all(found[w] for w in reads)] * len(writes)
-    return found
+    return [not on for on in dependent(graph, [not on for on in inputs])]
 
 
 # -- the model at a path -----------------------------------------------------------------------

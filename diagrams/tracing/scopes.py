@@ -101,6 +101,7 @@ class _Closing:
         self.n_in, self.scalars = len(graph.dom), dict[int, Box]()
         outside: list[Node] = []
         nodes: list[Node] = []
+        # by hand: runs of nodes are closed into boxes
         for (box, reads, writes), scope in zip(graph.nodes(), scopes, strict=True):
             if box.op != "constant":
                 nodes.append((box, reads, writes, scope))

@@ -182,6 +182,7 @@ def pruned(graph: Graph, always: Sequence[int] = ()) -> tuple[Graph, tuple[int, 
     new = [-1] * graph.n_wires
     for k, i in enumerate(kept):
         new[i] = k
+    # by hand: dead boxes are not asked for
     for box, reads, writes in graph.steps:
         if any(alive[w] for w in writes):
             for w, made in zip(writes, build.add(box, [new[i] for i in reads]), strict=True):

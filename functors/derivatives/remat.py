@@ -144,6 +144,7 @@ def _cut(graph: Graph, residual: list[int], keep: Keep) -> _Cut:
     reached = live(graph, residual, lambda box: id(box) not in saved)
     build, new = Builder(graph.dom), list(range(len(graph.dom)))
     again: dict[int, Redone] = {}
+    # by hand: halves are chosen by the wires that are computed again
     for box, reads, writes in graph.nodes():
         present = tuple(bool(reached[w]) for w in writes)
         halve = HALVES.get(box.op) if any(present) and id(box) not in saved else None

@@ -42,6 +42,7 @@ class Pass:
     def __init__(self, graph: Graph, wanted: Sequence[bool], present: Sequence[bool], base: Base) -> None:
         self.graph, self.base = graph, base
         self.wires = graph.wires()
+        # by hand: residuals and optics are of single nodes, and this is the hottest walk there is
         self.nodes = list(graph.nodes())
         self.active = _active(graph, wanted, base)
         self.optics: list[Optic | None] = [None] * len(self.nodes)

@@ -153,6 +153,7 @@ def _probed(network: Network) -> tuple[Diagram, int, list[Group]]:
     build = Builder(graph.dom @ probes)
     probe = {g.writes: n + i for i, g in enumerate(groups)}
     env = list(range(n))
+    # by hand: probes are added at wires by their numbers
     for box, reads, writes in graph.steps:
         made = build.add(box, [env[i] for i in reads])
         for w, new in zip(writes, made, strict=True):

@@ -127,6 +127,7 @@ def equation(name: str, left: Diagram, right: Diagram, *, finite: bool = False) 
         raise RewriteError(
             f"rule {name!r}: the left side is {left.dom} -> {left.cod}, the right {right.dom} -> {right.cod}"
         )
+    # by hand: a pattern is matched node by node
     nodes = list(left.graph.nodes())
     outputs = left.graph.outputs.tolist()
     if len(outputs) != 1 or not nodes or outputs[0] not in nodes[-1][2] or nodes[-1][0].n_out != 1:

@@ -158,6 +158,7 @@ class Terms:
     def put(self, d: Diagram, inputs: Sequence[int]) -> list[int]:
         """The wires of a diagram on these wires."""
         env = list(inputs)
+        # by hand: small diagrams, put in a million times
         for box, reads, _ in d.graph.steps:
             env.extend(self.add(box, [env[i] for i in reads]))
         return [env[i] for i in d.graph.outputs.tolist()]
@@ -250,6 +251,7 @@ def _walk(graph: Graph, terms: Terms, uses: Sequence[int] | None, inner: Callabl
         for w in env:
             terms.noted(w, uses[w])
     read, at = graph.inputs.tolist(), 0
+    # by hand: rules ask how often a wire is read, by its number
     for op in graph.ops.tolist():
         box = table[op]
         n = box.n_in

@@ -114,6 +114,7 @@ def _box(d: Diagram | Para, path: str) -> tuple[Diagram, list[str]]:
         if here is None or part not in here.graph.names():
             known = [""] * box.n_in
             break
+        # by hand: one node, by its name
         node, reads, _ = list(here.graph.nodes())[here.graph.names().index(part)]
         known = [known[w] if w < len(known) else "" for w in reads]
         here = node.definition
