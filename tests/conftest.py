@@ -1,5 +1,8 @@
 """Strict settings for every test: no silent dtype or rank promotion, and reproducible hypothesis runs."""
 
+import ctypes
+import itertools
+
 import jax
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +16,19 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repository")
+
+
+def _trimmer():
+    """Gives freed memory back to the system, where the C library can: XLA's compiler leaves gigabytes of it behind."""
+    try:
+        return ctypes.CDLL("libc.so.6").malloc_trim
+    except (OSError, AttributeError):
+        return lambda pad: 0
+
+
+trim, ran = _trimmer(), itertools.count(1)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    if next(ran) % 20 == 0:
+        trim(0)
