@@ -52,6 +52,9 @@ class Pair:
     base: Any
 
     def __init__(self, value: Any, back: Any, base: Any = None) -> None:
+        for word in (value, *(back if type(back) in (list, tuple) else [back])):
+            if not hasattr(word, "__len__") or not hasattr(word, "__matmul__"):
+                raise CompositionError(f"a pair is of two types, such as Pair(R(3), R(3)), and got {word!r}")
         parts = list(back if type(back) in (list, tuple) else each(back))
         if len(parts) != len(value):
             raise CompositionError(

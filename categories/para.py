@@ -181,6 +181,11 @@ class Para(Pictured):
     def __rshift__(self, other: Any) -> Para:
         return self.then(other)
 
+    def __add__(self, other: Any) -> Any:
+        raise CompositionError("models have no sums: compose them by >> and @, or add their results by a box")
+
+    __radd__ = __mul__ = __rmul__ = __add__
+
     def __rrshift__(self, other: Any) -> Para:
         return Para.lift(other).then(self)
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import jax
 
-from ..categories.errors import InputError
+from ..categories.errors import InputError, NoMeaningError
 from .box import Box
 from .primitives import Traits, learned
+from .tracing.jaxpr import forget_generators, from_jax
+from .tracing.lookup import remember
 
 __all__ = ["Entry", "enter", "entered", "entry_of", "facts", "is_traced_from"]
 
@@ -50,6 +52,8 @@ def enter(thing: Any, traits: Traits | Iterable[str], **said: Any) -> Entry:
     if isinstance(thing, RULED):
         if said.get("derivative") is not None:
             raise InputError(f"{thing.__name__} carries its own derivative rule, and takes no other")
+        if getattr(thing, "nondiff_argnums", ()):
+            raise InputError(f"{thing.__name__} has nondiff_argnums: register a function of arrays alone")
         entry = Entry(thing.__name__, found, thing, **said)
         others = [e for e in _functions.get(entry.name, []) if e.function is not thing]
         _functions[entry.name] = [*others, entry]
@@ -57,7 +61,16 @@ def enter(thing: Any, traits: Traits | Iterable[str], **said: Any) -> Entry:
     name = thing if isinstance(thing, str) else getattr(thing, "name", None)
     if not isinstance(name, str) or not (isinstance(thing, str) or hasattr(thing, "bind")):
         raise InputError(f"register takes a primitive, its name, or a jax.custom_jvp or custom_vjp, not {thing!r}")
+    if found.increasing and found.decreasing:
+        raise InputError(f"{name} cannot be increasing and decreasing")
+    if hasattr(thing, "bind"):
+        try:
+            remember(thing)  # files and boxes know it by its name
+        except NoMeaningError as error:
+            raise InputError(str(error)) from None
     learned(name, found)
+    if name in _primitives:
+        forget_generators()  # what was derived from boxes that were made before stays with them
     _primitives[name] = Entry(name, found, **said)
     return _primitives[name]
 
@@ -92,8 +105,6 @@ def facts() -> list[Any]:
 @lru_cache(maxsize=1024)
 def is_traced_from(box: Box, f: Any) -> bool:
     """Whether this very box is what a function traces to at the box's types."""
-    from .tracing.jaxpr import from_jax
-
     try:
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             traced = from_jax(f, *box.dom)

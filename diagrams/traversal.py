@@ -101,6 +101,7 @@ def interpret(
 
     Raises `CompositionError` when the numbers of values do not fit. An error that a rule raises says at which box.
     """
+    graph = getattr(graph, "graph", graph)  # a diagram or a model stands for its graph
     stack = [_walk(graph, rule, values, open, path)]
     made: Any = None
     while True:
@@ -142,6 +143,7 @@ def _walk(
     ops = iter(graph.ops.tolist())
     names = iter(()) if path is None else iter(graph.names())
     plain = path is None and open is None
+    made: Any = ()
     try:
         for op in ops:
             box = table[op]
@@ -160,8 +162,14 @@ def _walk(
             at = stop
     except Exception as error:
         k = len(graph) - length_hint(ops) - 1
-        if k >= 0:
-            located(error, graph.names()[k])
+        if k < 0:
+            raise
+        if not hasattr(made, "__len__"):
+            box = table[graph.ops[k]]
+            told = CompositionError(f"the rule for {box.name} gave {made!r}, and no list of values for {box.cod}")
+            located(told, graph.names()[k])
+            raise told from None
+        located(error, graph.names()[k])
         raise
     return [env[i] for i in graph.outputs.tolist()]
 
@@ -210,8 +218,10 @@ def rebuild(
     >>> [box.name for box in rebuild(d.graph, lambda box: cos).boxes]
     ['cos', 'cos']
     """
+    graph = getattr(graph, "graph", graph)
     build = Builder(graph.dom if dom is None else dom)
     images: dict[int, Diagram | Open] = {}
+    retyped = dom is not None or cod is not None
 
     def one(box: Box, *wires: int, **here: str) -> Sequence[int] | Open:
         if here:
@@ -220,7 +230,10 @@ def rebuild(
             image = images.get(id(box)) or images.setdefault(id(box), rule(box))
         if isinstance(image, Open):
             return image
-        if (image.n_in, image.n_out) != (box.n_in, box.n_out):
+        if not isinstance(image, Diagram):
+            raise CompositionError(f"the image of {box.name} is {image!r}, and neither a diagram nor Open()")
+        same = (image.dom, image.cod) == (box.dom, box.cod)
+        if (image.n_in, image.n_out) != (box.n_in, box.n_out) or not (same or retyped):
             raise CompositionError(
                 f"the image of {box.name} : {box.dom} -> {box.cod} is {image.dom} -> {image.cod}, with other wires"
             )
@@ -276,13 +289,11 @@ def backward(
             continue
         try:
             made = rule(node, *given)
+            if len(made) != node.box.n_in:
+                raise CompositionError(f"the rule gave {len(made)} values for the inputs {node.box.dom}")
         except Exception as error:
             located(error, graph.names()[node.number])
             raise
-        if len(made) != node.box.n_in:
-            raise CompositionError(
-                f"the rule for {node.box.name} gave {len(made)} values for its inputs {node.box.dom}"
-            )
         for w, value in zip(node.reads, made, strict=True):
             reaches(w, value)
     return env

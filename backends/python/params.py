@@ -21,7 +21,7 @@ from ...diagrams.params import Marked
 from ...diagrams.tracing.lookup import primitive, public_name
 from .expressions import Expr, array, call, dtype_text, tuple_text
 
-__all__ = ["Several", "Unwritten", "bound", "given", "policy", "refuse", "written"]
+__all__ = ["Several", "Unwritten", "bound", "given", "option", "policy", "refuse", "written"]
 
 
 class Several(str):
@@ -113,16 +113,19 @@ def bound(box: Box, xs: Sequence[Expr]) -> Several | str:
         name = _of_primitive(p)
     except Unwritten:
         raise refuse(box) from None
-    options = {}
-    for key, value in box.params.items():
-        try:
-            options[key] = written(value)
-        except Unwritten:
-            raise refuse(box, key) from None
+    options = {key: option(box, key, value) for key, value in box.params.items()}
     text = call(f"{name}.bind", *[array(x).text for x in xs], **options)
     if not p.multiple_results:
         return text
     return Several(text) if box.n_out != 1 else f"{text}[0]"
+
+
+def option(box: Box, key: str, value: Any) -> str:
+    """A parameter as text; raises `NoMeaningError`, naming the box and the parameter, where it has none."""
+    try:
+        return written(value)
+    except Unwritten:
+        raise refuse(box, key) from None
 
 
 def refuse(box: Box, parameter: str = "") -> NoMeaningError:

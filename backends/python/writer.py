@@ -21,7 +21,7 @@ from .expressions import Expr, array, call
 from .identifiers import STEMS, Names, cotangent, identifier, partner
 from .layout import broken, indented
 from .operators import Writing
-from .params import Several, bound
+from .params import Several, bound, option
 
 __all__ = ["Block", "Program", "Statement", "several"]
 
@@ -124,8 +124,11 @@ class Block:
             self.program.imports.add(f"import {module}")
             self.program.function_names.add(module.partition(".")[0])  # nothing else is called so
 
+        # of a function with a rule the parameters are its rules; of a primitive they are its options
+        options = {} if box.rules else {key: option(box, key, value) for key, value in box.params.items()}
+
         def write(inputs: list[Expr]) -> str:
-            text = call(function, *[array(x).text for x in inputs])
+            text = call(function, *[array(x).text for x in inputs], **options)
             return Several(text) if box.n_out != 1 else text
 
         return self.expression(write, xs, box.cod.inside, [name] * box.n_out, live)

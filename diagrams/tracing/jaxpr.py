@@ -257,6 +257,11 @@ def _generator(name: str, dom: Ty, cod: Ty, items: tuple[tuple[str, Any], ...], 
     return Box(name, dom, cod, op=name, params=dict(items))
 
 
+def forget_generators() -> None:
+    """Make new boxes from now on, as after a change of what is said of primitives."""
+    _generator.cache_clear()
+
+
 def _generic(reader: _Reader, eqn: Any, dom: Ty, cod: Ty) -> Box:
     """A primitive as it is; equal ones without bodies are one object.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from typing import Any, TypeVar, get_args
 
 from ...categories.errors import InputError
 from ...diagrams.primitives import Traits
-from ...diagrams.registry import enter
+from ...diagrams.registry import RULED, enter
 from .facts import Elementwise, Fact
 
 __all__ = ["register"]
@@ -53,16 +54,32 @@ def register(
     ['3.0', 'mul', 'mul', 'mul']
     """
     name = primitive if isinstance(primitive, str) else getattr(primitive, "name", repr(primitive))
-    fact = derivative
-    if derivative is not None and not isinstance(derivative, get_args(Fact)):
-        if not callable(derivative):
-            kinds = ", ".join(kind.__name__ for kind in get_args(Fact))
-            raise InputError(f"the derivative of {name} is one of {kinds}, or (g, y, x) -> g f'(x), not {derivative!r}")
+    fact, kinds = derivative, get_args(Fact)
+    if derivative is not None and not isinstance(derivative, kinds):
+        if not callable(derivative) or derivative in kinds:
+            named = ", ".join(kind.__name__ for kind in kinds)
+            raise InputError(f"the derivative of {name} is one of {named}, or (g, y, x) -> g f'(x), not {derivative!r}")
+        if not isinstance(primitive, RULED) and "pointwise" not in (
+            [traits] if isinstance(traits, str) else _names(traits)
+        ):
+            raise InputError(f"{name} has a derivative entry by entry: say traits=['pointwise'], or give a fact")
         fact = Elementwise((derivative,))
-    if source is not None and not all(part.isidentifier() for part in source.split(".")):
+    if source is not None and ("." not in source or not all(part.isidentifier() for part in source.split("."))):
         raise InputError(f"source is the name of a public function with its module, such as mylib.cube, not {source!r}")
     for what, value in {"sympy": sympy, "bounds": bounds}.items():
         if value is not None and not callable(value):
             raise InputError(f"{what} of {name} is a function, not {value!r}")
+    if (
+        cost is not None
+        and not callable(cost)
+        and not (isinstance(cost, tuple) and len(cost) == 2 and all(isinstance(n, int) for n in cost))
+    ):
+        raise InputError(f"cost of {name} is a pair of whole numbers, FLOPs and transcendentals, not {cost!r}")
     enter(primitive, traits, derivative=fact, sympy=sympy, source=source, cost=cost, bounds=bounds)
     return primitive
+
+
+def _names(traits: Traits | Iterable[str]) -> list[str]:
+    if isinstance(traits, Traits):
+        return [field.name for field in fields(traits) if getattr(traits, field.name)]
+    return list(traits)

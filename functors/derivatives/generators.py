@@ -6,13 +6,14 @@ nothing. It is found, not declared twice: inputs that the traced rule does not r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache, reduce
 from typing import Any
 
 import jax.numpy as jnp
 from jax import lax
 
+from ...categories.errors import DerivativeError, ParalensError
 from ...diagrams.box import Box
 from ...diagrams.graph import Builder
 from ...diagrams.syntax import Diagram
@@ -59,7 +60,33 @@ def _tangent_of(box: Box, fact: Fact, moving: Mask, ran: Diagram) -> tuple[Diagr
         dxs = [next(given) if on else None for on in moving]
         return RULES[type(fact)](box, fact, xs, ys, dxs)
 
-    return rule(run, [*box.dom.inside, *ran.cod.inside, *chosen(box.dom.inside, moving)])
+    wires = [*box.dom.inside, *ran.cod.inside, *chosen(box.dom.inside, moving)]
+    return _read(box, "tangent", run, box.cod.inside, wires)
+
+
+def _read(
+    box: Box, what: str, run: Callable[..., Values], due: Sequence[Wire], wires: Sequence[Wire]
+) -> tuple[Diagram, tuple[int, ...]]:
+    """A rule as a diagram; raises `DerivativeError` where it fails, or gives what is of another shape than is due."""
+
+    def counted(*values: Any) -> Values:
+        made = run(*values)
+        if len(made) != len(due):
+            raise ValueError(f"{len(made)} values for {len(due)}: give one for each, None where there is none")
+        return made
+
+    whose = f"the {what} rule of {box.name} : {box.dom} -> {box.cod}"
+    try:
+        found, gives = rule(counted, wires)
+    except ParalensError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise DerivativeError(f"{whose} fails with {type(error).__name__}: {reason}") from error
+    wrong = [f"{w} for {due[i]}" for i, w in zip(gives, found.cod.inside, strict=True) if w.shape != due[i].shape]
+    if wrong:
+        raise DerivativeError(f"{whose} gives {', '.join(wrong)}")
+    return found, gives
 
 
 def _linear(box: Box, fact: Linear, xs: Values, ys: Values, dxs: Values) -> Values:
@@ -109,7 +136,7 @@ def generator_optic(box: Box, fact: Fact, wants: Mask, present: Mask, base: Base
         return [c if on else None for c, on in zip(found, wants, strict=True)]
 
     around = [*box.dom.inside, *ran.cod.inside]
-    backward, gives = rule(back, [*around, *chosen(box.cod.inside, present)])
+    backward, gives = _read(box, "cotangent", back, box.dom.inside, [*around, *chosen(box.cod.inside, present)])
     return _kept(ran, backward, gives, len(around), sum(present))
 
 
@@ -121,14 +148,19 @@ def _kept(ran: Diagram, backward: Diagram, gives: tuple[int, ...], n: int, n_cts
 
 def _linear_back(box: Box, fact: Linear, xs: Values, ys: Values, dys: Values) -> Values:
     at = set(fact.linear(box))
-    found = iter(fact.transpose(box, dys, [None if i in at else x for i, x in enumerate(xs)]))
+    given = fact.transpose(box, dys, [None if i in at else x for i, x in enumerate(xs)])
+    if not isinstance(given, (list, tuple)) or len(given) != len(at):
+        raise ValueError(f"a list of {len(at)} cotangents is due, one for each input that it is linear in")
+    found = iter(given)
     return [next(found) if i in at else None for i in range(box.n_in)]
 
 
 def _elementwise_back(box: Box, fact: Elementwise, xs: Values, ys: Values, dys: Values) -> Values:
     found = []
     for part, w in zip(fact.partials, box.dom.inside, strict=True):
-        c = None if part is None or not w.differentiable else part(dys[0], ys[0], *xs)
+        c = part(dys[0], ys[0], *xs) if part is not None and w.differentiable else None
+        if c is None and part is not None and w.differentiable:
+            raise ValueError("a partial derivative gives an array; None stands in its place in the fact")
         found.append(None if c is None else summed(widened(c, box.cod.inside[0].shape), w.shape))
     return found
 

@@ -151,7 +151,17 @@ def test_boxes_are_replaced_at_a_path_and_inside_of_others():
     assert [box.op for box in made.boxes] == ["cos", "constant", "mul", "sin", "constant", "mul"]
 
 
+def test_a_diagram_or_a_model_stands_for_its_graph_and_no_list_is_refused():
+    assert interpret(NESTED, lambda box, x: [x + 1], [0]) == interpret(NESTED.graph, lambda box, x: [x + 1], [0])
+    with pytest.raises(CompositionError, match="at outer: the rule for outer gave None"):
+        interpret(NESTED, lambda box, x: None, [0])
+    with pytest.raises(CompositionError, match="at outer: the image of outer is None"):
+        rebuild(NESTED, lambda box: None)
+
+
 def test_an_image_with_other_wires_is_refused():
+    with pytest.raises(CompositionError, match="with other wires"):
+        rebuild(from_jax(jnp.sin, R(3)), lambda box: from_jax(jnp.sin, R(4)))
     with pytest.raises(CompositionError, match=r"at outer: the image of outer .* with other wires"):
         rebuild(NESTED.graph, lambda box: Diagram.copy(R(3)))
 

@@ -9,6 +9,7 @@ import third_party
 from third_party import cube, cube_p, erfcx, lambertw
 
 from paralens import (
+    DerivativeError,
     InputError,
     R,
     check,
@@ -26,10 +27,18 @@ from paralens import (
 )
 from paralens.diagrams import registry
 from paralens.diagrams.primitives import having, traits
+from paralens.diagrams.tracing import lookup
 from paralens.functors.derivative_rules import fact_of
-from paralens.functors.derivative_rules.facts import Elementwise, LocallyConstant
+from paralens.functors.derivative_rules.facts import Elementwise, Linear, LocallyConstant
 
 X = np.linspace(0.1, 2.0, 3, dtype="float32")
+
+
+def primitive(name):
+    made = jax.extend.core.Primitive(name)
+    made.def_impl(lambda x, **options: x * 2.0)
+    made.def_abstract_eval(lambda x, **options: x)
+    return made
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -178,13 +187,57 @@ def test_what_says_nothing_of_itself_is_as_before():
         (lambda: register("own", derivative=3), "is one of Linear, Elementwise"),
         (lambda: register(third_party.lambertw, derivative=lambda g, y, x: g), "carries its own derivative rule"),
         (lambda: register("own", source="a b"), "the name of a public function"),
+        (lambda: register("own", source="square"), "the name of a public function with its module"),
         (lambda: register("own", sympy="x"), "sympy of own is a function"),
+        (lambda: register("own", derivative=LocallyConstant), "is one of Linear, Elementwise"),
+        (lambda: register("own", derivative=lambda g, y, x: g), "say traits=['pointwise'], or give a fact"),
+        (lambda: register("own", cost=3), "a pair of whole numbers"),
+        (lambda: register("own", traits=["increasing", "decreasing"]), "cannot be increasing and decreasing"),
+        (lambda: register(jax.custom_jvp(lambda x, n: x**n, nondiff_argnums=(1,))), "has nondiff_argnums"),
+        (lambda: register(primitive("cube")), "two different primitives are named 'cube'"),
     ],
 )
 def test_what_cannot_be_registered_is_refused(make, text):
     with pytest.raises(InputError) as error:
         make()
     assert text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "fact, text",
+    [
+        (Linear(lambda box, dys, xs: dys[0]), "a list of 1 cotangents is due"),
+        (Linear(lambda box, dys, xs: [dys[0], dys[0]]), "a list of 1 cotangents is due"),
+        (Linear(lambda box, dys, xs: [dys[0][:2]]), r"gives R(2) for R(3)"),
+        (Elementwise((lambda g, y, x: None,)), "a partial derivative gives an array"),
+        (Elementwise((lambda g, y, x: unknown,)), "fails with NameError"),  # noqa: F821
+    ],
+)
+def test_a_rule_that_fails_or_does_not_fit_is_told_with_the_box(fact, text):
+    made = primitive(f"own {type(fact).__name__} {id(fact)}")
+    register(made, derivative=fact)
+    d = from_jax(made.bind, R(3))
+    with pytest.raises(DerivativeError) as error:
+        reverse(d.boxed("inner"))
+    assert text in str(error.value) and str(error.value).startswith("at inner/own")
+
+
+def test_what_is_said_anew_is_said_of_new_boxes():
+    said = primitive("said_twice")
+    for factor in (2.0, 3.0):
+        register(said, traits=["pointwise"], derivative=lambda g, y, x, factor=factor: factor * g)
+        assert to_jax(reverse(from_jax(said.bind, R())))(1.0, 1.0) == factor
+
+
+def test_options_of_a_primitive_are_written():
+    register(primitive("windowed"), source="mylib.windowed")
+    text = source(from_jax(lambda x: lookup.primitive("windowed").bind(x, window=3), R(4)))
+    assert "mylib.windowed(x, window=3)" in text
+
+
+def test_a_registered_primitive_is_known_to_files():
+    register(primitive("filed"))
+    assert lookup.primitive("filed").name == "filed"
 
 
 def test_other_kinds_of_facts_are_taken():
