@@ -189,7 +189,7 @@ def learned(op: str, known: Traits) -> None:
 
 def inputs_linear_in(op: str) -> tuple[int, ...] | None:
     """The inputs that a primitive with the trait `linear` is linear in; None for all that have tangents."""
-    return LINEAR[op]
+    return LINEAR.get(op)
 
 
 def classified(op: str) -> bool:

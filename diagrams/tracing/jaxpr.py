@@ -42,6 +42,16 @@ from .scopes import Scopes, closed, noted, scopes_of
 
 __all__ = ["from_jax", "read"]
 
+UNKNOWN_VALUE = (
+    jax.errors.ConcretizationTypeError,
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+)
+ONE_PROGRAM = (
+    "A diagram is one program for all values of its wires: choose by jax.numpy.where or jax.lax.cond, repeat by "
+    "jax.lax.scan or jax.lax.while_loop, or close over a value that stays the same."
+)
+
 
 @overload
 def from_jax(f: Callable[..., Any], *examples: Any, scopes: bool = True, debug: str = "refuse") -> Diagram: ...
@@ -69,7 +79,8 @@ def from_jax(
     diagram or of its derivative prints too, while `simplify` drops what no output needs, prints as well.
 
     Raises `EffectError` for I/O callbacks, prints that are refused and mutation, and `InputError` for a leaf that is no
-    array or that JAX would narrow.
+    array or that JAX would narrow. Where Python would need the value of an argument, as to branch on it, JAX's own
+    error passes, with a note of what to write.
 
     >>> from_jax(lambda p, x: x @ p["w"] + p["b"], R(3), params={"w": R(3, 2), "b": R(2)}).params
     {'b': R(2), 'w': R(3, 2)}
@@ -84,7 +95,11 @@ def from_jax(
     def flat(*values: Any) -> Any:
         arguments = jax.tree.unflatten(datadef, values[: len(data)])
         first = () if params is None else (jax.tree.unflatten(weightdef, values[len(data) :]),)
-        return f(*first, *arguments)
+        try:
+            return f(*first, *arguments)
+        except UNKNOWN_VALUE as error:
+            error.add_note(ONE_PROGRAM)
+            raise
 
     if scopes:
         with named_modules():

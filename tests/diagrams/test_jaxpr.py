@@ -163,6 +163,17 @@ def test_a_leaf_that_is_no_array_is_named():
         from_jax(lambda x, s: x, X, {"name": "a"})
 
 
+@pytest.mark.parametrize(
+    "f",
+    [lambda x: x if x.sum() > 0 else -x, lambda x: float(x[0]), lambda x: np.sin(x), lambda x: range(x[0].astype(int))],
+    ids=["if", "float", "numpy", "range"],
+)
+def test_where_python_needs_a_value_jaxs_error_says_what_to_write(f):
+    with pytest.raises((TypeError, IndexError)) as caught:
+        from_jax(f, R(3))
+    assert "jax.lax.cond" in caught.value.__notes__[0]
+
+
 def test_an_abstract_box_is_refused_by_name_on_the_way_to_jax():
     d = Box("mystery", R(3), R(3)) >> Diagram.id(R(3))
     with pytest.raises(NoMeaningError, match="'mystery' : R\\(3\\) -> R\\(3\\) is abstract"):
