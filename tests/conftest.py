@@ -1,7 +1,8 @@
 """Strict settings for every test: no silent dtype or rank promotion, and reproducible hypothesis runs."""
 
 import ctypes
-import itertools
+import gc
+import resource
 
 import jax
 from hypothesis import HealthCheck, settings
@@ -26,9 +27,23 @@ def _trimmer():
         return lambda pad: 0
 
 
-trim, ran = _trimmer(), itertools.count(1)
+def _resident():
+    """The memory of this process in bytes, where the system says it."""
+    try:
+        with open("/proc/self/statm") as pages:
+            return int(pages.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+trim, MOST = _trimmer(), 1.2e9
 
 
 def pytest_runtest_teardown(item, nextitem):
-    if next(ran) % 20 == 0:
+    if _resident() < MOST:
+        return
+    trim(0)
+    if _resident() > MOST / 2:  # what JAX has compiled for the tests before
+        jax.clear_caches()
+        gc.collect()
         trim(0)
