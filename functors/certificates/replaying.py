@@ -93,7 +93,8 @@ class _Again:
         found = [extrapolated(values, scale, side) for scale in self.scales]
         best, least = found[0]
         for slope, error in found[1:]:
-            best, least = np.where(error < least, slope, best), np.where(error < least, error, least)
+            better = error < least / 2  # nearer by, where it tells more: rows may agree by chance
+            best, least = np.where(better, slope, best), np.where(better, error, least)
         for one in () if side or np.isfinite(best).all() else (1, -1):
             # at an end of the domain there are values to one side only
             best = np.where(np.isfinite(best), best, self.slopes(one, backward))

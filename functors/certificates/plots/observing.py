@@ -106,11 +106,17 @@ def _since(y: Any, start: Any) -> Any:
 
 
 def through(ws: Outputs, ys: Outputs, start: Outputs) -> tuple[Outputs, Any, Any]:
-    """The cotangents without those of entries that have no finite value here or at the start; pairings; their size."""
-    finite = [jnp.isfinite(y) & jnp.isfinite(a) for y, a in zip(ys, start, strict=True)]
-    ws = [jnp.where(on, w, 0) for w, on in zip(ws, finite, strict=True)]
-    moved = [jnp.where(on, _since(y, a), 0) for on, y, a in zip(finite, ys, start, strict=True)]
+    """The cotangents without those of entries that have no finite value here or at the start; pairings; their size.
+
+    An entry that has none at the start is left out everywhere. One that loses its value on the way leaves none of the
+    pairing, which would jump there; nor is there one of no entries.
+    """
+    known = [jnp.isfinite(a) for a in start]
+    ws = [jnp.where(on & jnp.isfinite(y), w, 0) for w, y, on in zip(ws, ys, known, strict=True)]
+    moved = [jnp.where(on, _since(y, a), 0) for on, y, a in zip(known, ys, start, strict=True)]
     total, _ = paired(ws, moved)
+    empty = [~on.any() for on in known if on.size]
+    total = jnp.where(jnp.stack(empty).all(), jnp.nan, total) if empty else total
     terms = [w * jnp.where(jnp.isfinite(y), y, 0) for w, y in zip(ws, ys, strict=True)]
     return ws, total[None], _norms(_flat(terms)[None])
 

@@ -97,10 +97,15 @@ def test_through_a_pairing_the_change_since_a_start_is_seen_without_what_has_no_
     assert size == pytest.approx(1e30)
 
 
-@pytest.mark.parametrize("y, start", [(jnp.inf, 5.0), (5.0, -jnp.inf)])
-def test_an_entry_that_is_infinite_at_one_end_hides_no_other(y, start):
-    _, total, _ = through([jnp.array([3.0, 1.0])], [jnp.array([2.0, y])], [jnp.array([1.0, start])])
-    assert np.isfinite(total).all()
+def test_an_entry_without_a_value_at_the_start_hides_no_other():
+    _, total, _ = through([jnp.array([3.0, 1.0])], [jnp.array([2.0, 5.0])], [jnp.array([1.0, -jnp.inf])])
+    assert total.tolist() == [3.0]
+
+
+@pytest.mark.parametrize("y, start", [([2.0, jnp.inf], [1.0, 5.0]), ([2.0, 5.0], [jnp.nan, -jnp.inf])])
+def test_a_pairing_with_an_entry_that_loses_its_value_and_one_of_no_entries_have_none(y, start):
+    _, total, _ = through([jnp.array([3.0, 1.0])], [jnp.array(y)], [jnp.array(start)])
+    assert np.isnan(total).all()
 
 
 def test_values_are_apart_by_a_part_of_the_largest_entry():
