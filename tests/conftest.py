@@ -5,7 +5,10 @@ import gc
 import resource
 
 import jax
+import pytest
 from hypothesis import HealthCheck, settings
+
+from paralens.functors.certificates.plots.subjects import double
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -17,6 +20,20 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repository")
+
+
+@pytest.fixture
+def ordinary():
+    """JAX's own settings of promotion, as users have them."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
+
+
+@pytest.fixture
+def doubles():
+    """The setting in which the checker draws its curves."""
+    with double():
+        yield
 
 
 def _trimmer():

@@ -25,10 +25,7 @@ def sampled(found):
     return [pytest.param(c, id=c.name, marks=[] if k % FAST == 0 else pytest.mark.long) for k, c in enumerate(found)]
 
 
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 @pytest.mark.parametrize("case", sampled([c for c in WRONG if c.name not in BEYOND]))

@@ -1,17 +1,12 @@
 """Wrong derivatives that people reported are found, and the same functions mended raise no alarm."""
 
-import jax
 import pytest
 
 from paralens import check
 from programs.records import checked
 from programs.reports import REPORTS
 
-
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 def each(field):

@@ -2,17 +2,12 @@
 
 from functools import cache
 
-import jax
 import pytest
 
 from programs.trying import STEPS, Trial
 from programs.works import WORKS
 
-
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 @cache

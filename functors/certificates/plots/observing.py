@@ -115,8 +115,8 @@ def through(ws: Outputs, ys: Outputs, start: Outputs) -> tuple[Outputs, Any, Any
     ws = [jnp.where(on & jnp.isfinite(y), w, 0) for w, y, on in zip(ws, ys, known, strict=True)]
     moved = [jnp.where(on, _since(y, a), 0) for on, y, a in zip(known, ys, start, strict=True)]
     total, _ = paired(ws, moved)
-    empty = [~on.any() for on in known if on.size]
-    total = jnp.where(jnp.stack(empty).all(), jnp.nan, total) if empty else total
+    some = _flat(known)
+    total = jnp.where(some.any() | (some.size == 0), total, jnp.nan)
     terms = [w * jnp.where(jnp.isfinite(y), y, 0) for w, y in zip(ws, ys, strict=True)]
     return ws, total[None], _norms(_flat(terms)[None])
 

@@ -14,10 +14,7 @@ PARAMS = MODEL.init(0)
 X = np.array([1.0, 2.0, 3.0], np.float32)
 
 
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 def asked(given, *examples, domain=None, special=(), guards=None, surrogate=None):

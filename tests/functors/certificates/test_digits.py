@@ -7,11 +7,7 @@ import pytest
 
 from paralens import check
 
-
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 def ruled(f, rule):

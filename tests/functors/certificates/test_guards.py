@@ -10,11 +10,7 @@ from paralens.categories.errors import InputError
 from paralens.functors.certificates.together.reach import reached
 from paralens.functors.certificates.together.verdicts import settled
 
-
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 def scanned(step):

@@ -17,10 +17,7 @@ from paralens.functors.promotion import promoted
 X = np.float32([0.7, 0.6, -0.4])
 
 
-@pytest.fixture(autouse=True)
-def ordinary():
-    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        yield
+pytestmark = pytest.mark.usefixtures("ordinary")
 
 
 # -- formats that are baked in -----------------------------------------------------------------------

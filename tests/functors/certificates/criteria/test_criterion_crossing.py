@@ -9,15 +9,12 @@ from paralens import R, from_jax
 from paralens.functors.certificates.criteria.crossing import GUARDS, further, jump_at, kink_at, looks
 from paralens.functors.certificates.criteria.guards import Crossing
 from paralens.functors.certificates.plots.curves import Curve, region_of
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
 U = 2.0**-53
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def rng():

@@ -9,13 +9,8 @@ from paralens import R, from_jax
 from paralens.functors.certificates.criteria.guards import guarded, guards_of, steps
 from paralens.functors.certificates.plots.curves import Curve
 from paralens.functors.certificates.plots.parts import Stretch
-from paralens.functors.certificates.plots.subjects import double
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def guards(f, *xs):

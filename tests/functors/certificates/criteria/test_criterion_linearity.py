@@ -12,16 +12,13 @@ from paralens import R, from_jax
 from paralens.functors.certificates.criteria.linearity import linear, precise, transposed
 from paralens.functors.certificates.plots.curves import Curve
 from paralens.functors.certificates.plots.panels import Integral
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
 A = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
 OFF = A.T + np.array([[0, 0, 0], [0, 1e-6, 0]])
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def rng():

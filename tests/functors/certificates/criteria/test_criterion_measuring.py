@@ -9,13 +9,9 @@ from paralens import R, check, from_jax
 from paralens.functors.certificates.plots.curves import Curve
 from paralens.functors.certificates.plots.measuring import noise_of, response_of, scatter_of, shaken_noise, turns
 from paralens.functors.certificates.plots.panels import Integral
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def ruled(value, slope):

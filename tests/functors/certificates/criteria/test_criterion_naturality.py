@@ -7,13 +7,9 @@ import pytest
 
 from paralens import R, from_jax
 from paralens.functors.certificates.criteria.naturality import BATCH, beside, claims_of_function, natural
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 POINTS = np.array([[0.1, 0.7], [0.2, -0.7], [1.3, 0.4]])

@@ -15,15 +15,11 @@ from paralens.functors.certificates.plots.observing import (
     slopes,
     through,
 )
-from paralens.functors.certificates.plots.subjects import double
 
 N = 2000
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def test_outputs_are_many_beyond_512_numbers_and_a_complex_one_counts_twice():

@@ -8,13 +8,9 @@ import pytest
 from paralens import R, from_jax
 from paralens.functors.certificates.criteria.points import check_point
 from paralens.functors.certificates.plots.curves import region_of
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def ruled(value, slope):

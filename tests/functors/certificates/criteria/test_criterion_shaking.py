@@ -9,15 +9,12 @@ import pytest
 
 from paralens import R, from_jax
 from paralens.functors.certificates.plots.shaking import ULPS, shaken, shaken_inside
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
 U = 2.0**-53
 
 
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def subject(f, *shapes, dtype="float64"):

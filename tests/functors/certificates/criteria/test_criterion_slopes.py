@@ -6,13 +6,9 @@ import pytest
 
 from paralens import R, from_jax
 from paralens.functors.certificates.plots.slopes import extrapolated, sided
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def subject(f, x):

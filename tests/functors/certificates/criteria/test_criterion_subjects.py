@@ -11,11 +11,7 @@ from paralens import C, R, from_jax
 from paralens.functors.certificates.plots.bounds import PANEL
 from paralens.functors.certificates.plots.subjects import Subject, claims_of, double, repeated
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def types(*shapes, dtype="float64"):

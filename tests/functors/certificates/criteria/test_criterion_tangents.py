@@ -10,13 +10,9 @@ import pytest
 from paralens import R, from_jax
 from paralens.functors.certificates.criteria.tangents import admissible, along_tangents, ridders
 from paralens.functors.certificates.plots.curves import Region
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def circle(rng):

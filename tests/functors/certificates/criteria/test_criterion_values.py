@@ -10,13 +10,9 @@ from paralens import R, from_jax
 from paralens.functors.certificates.criteria.values import value_apart
 from paralens.functors.certificates.plots.curves import Curve
 from paralens.functors.certificates.plots.panels import Integral
-from paralens.functors.certificates.plots.subjects import Subject, claims_of, double
+from paralens.functors.certificates.plots.subjects import Subject, claims_of
 
-
-@pytest.fixture(autouse=True)
-def doubles():
-    with double():
-        yield
+pytestmark = pytest.mark.usefixtures("doubles")
 
 
 def made(value, beside, *ends, fixed=None, **more):
